@@ -1,0 +1,1 @@
+"""The primary: what vendors and accounts see."""

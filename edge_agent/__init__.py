@@ -1,0 +1,1 @@
+"""The gateway: what runs on the customer's hardware."""

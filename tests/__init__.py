@@ -1,0 +1,1 @@
+"""Tests: the same paths as the code."""
