@@ -7,10 +7,8 @@ VENDOR = Path(__file__).parents[2] / "control_plane" / "static" / "vendor"
 
 
 def test_what_others_made_is_served_as_it_came() -> None:
-    listed = dict(
-        reversed(line.split(maxsplit=1))
-        for line in (VENDOR / "SHA256SUMS").read_text().splitlines()
-    )
+    lines = (VENDOR / "SHA256SUMS").read_text().splitlines()
+    listed = {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
     found = {
         f"./{path.relative_to(VENDOR)}": hashlib.sha256(path.read_bytes()).hexdigest()
         for path in VENDOR.rglob("*")
