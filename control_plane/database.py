@@ -1,0 +1,188 @@
+"""The primary's database: engine, sessions, the base of all tables and their column types.
+
+Two kinds of transaction. ``Database.writing()`` takes the write lock at once (``BEGIN IMMEDIATE``:
+deferred transactions of several writers fail when they upgrade), commits at its end, and must
+never wait on the network. ``Database.reading()`` cannot change anything: the database refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    create_engine,
+    event,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from shared import ids
+
+BUSY_TIMEOUT_SECONDS: Final = 10
+
+# Named constraints: Alembic can only drop what has a name.
+NAMING: Final[Mapping[str, str]] = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment in UTC; a naive one is a mistake and refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment needs its offset: {value!r}")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Id: Final = String(36)  # a UUID as text, see shared.ids
+Json: Final = JSON().with_variant(JSONB(), "postgresql")
+
+_ID_TYPES: Final = (
+    ids.VendorId,
+    ids.AccountId,
+    ids.UserId,
+    ids.CardId,
+    ids.GatewayId,
+    ids.SiteId,
+    ids.PrinterId,
+    ids.QueueId,
+    ids.JobId,
+    ids.DocumentId,
+    ids.ReaderId,
+    ids.TerminalId,
+    ids.CommandId,
+)
+
+
+class Base(DeclarativeBase):
+    """All tables of the primary."""
+
+    metadata = MetaData(naming_convention=dict(NAMING))
+    type_annotation_map: ClassVar[Any] = {
+        datetime: Moment(),
+        str: Text(),
+        dict[str, Any]: Json,
+        list[str]: Json,
+        **dict.fromkeys(_ID_TYPES, Id),
+    }
+
+
+class Database:
+    """The engine and the two kinds of session; one per process."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = create_database_engine(url)
+        self._writing = sessionmaker(self.engine, expire_on_commit=False)
+        read_only = self.engine.execution_options(spoolhouse_read_only=True)
+        self._reading = sessionmaker(read_only, expire_on_commit=False, autoflush=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that commits at the end of the block, or rolls back when it raises."""
+        with self._writing.begin() as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A consistent view; changes are refused by the database itself."""
+        with self._reading() as session:
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def create_database_engine(url: str) -> Engine:
+    """Make the engine for SQLite (WAL, ``synchronous=FULL``) or PostgreSQL (psycopg 3).
+
+    Raises:
+        ValueError: The address names another kind of database.
+    """
+    kind = make_url(url).get_backend_name()
+    if kind == "sqlite":
+        return _sqlite_engine(url)
+    if kind == "postgresql":
+        return _postgresql_engine(url)
+    raise ValueError(f"the database must be SQLite or PostgreSQL, not {kind}")
+
+
+def _sqlite_engine(url: str) -> Engine:
+    # isolation_level=None: the driver starts no transactions of its own; we say BEGIN ourselves.
+    engine = create_engine(
+        url,
+        connect_args={
+            "timeout": BUSY_TIMEOUT_SECONDS,
+            "isolation_level": None,
+            "check_same_thread": False,
+        },
+        pool_size=16,
+        max_overflow=48,
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("spoolhouse_read_only", False)
+    connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+    connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+
+
+def _postgresql_engine(url: str) -> Engine:
+    address = make_url(url).set(drivername="postgresql+psycopg")
+    engine = create_engine(
+        address,
+        pool_pre_ping=True,
+        pool_size=16,
+        max_overflow=48,
+        connect_args={"connect_timeout": BUSY_TIMEOUT_SECONDS},
+    )
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("spoolhouse_read_only", False):
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_SECONDS}s'")

@@ -1,0 +1,111 @@
+"""Settings of the primary: one frozen object, read and checked at start.
+
+They come from ``<state>/primary.toml`` and the command line, which wins. Secrets are files of mode
+0600 below ``<state>/keys``, never settings.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+DEFAULT_LISTEN: Final = "127.0.0.1:8443"
+DEFAULT_BROKER_PORT: Final = 8883
+_HIGHEST_PORT: Final = 65_535
+
+
+class SettingsError(Exception):
+    """A setting is wrong; ``name`` says which."""
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(f"setting {name}: {what}")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one primary needs to know."""
+
+    state: Path
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8443
+    database_url: str = ""
+    broker_host: str = "127.0.0.1"
+    broker_port: int = DEFAULT_BROKER_PORT  # 0: choose a free one
+    public_host: str = "localhost"  # the name gateways use for us
+    # Further names for our own certificate, besides localhost, *.localhost and the address.
+    names: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> Path:
+        return self.state / "keys"
+
+    @property
+    def broker(self) -> Path:
+        return self.state / "broker"
+
+    @property
+    def url(self) -> str:
+        """Where gateways and people find us."""
+        return f"https://{self.public_host}:{self.listen_port}"
+
+
+def load(state: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings of a state directory.
+
+    Raises:
+        SettingsError: A value is unknown or wrong.
+    """
+    path = state / "primary.toml"
+    try:
+        values = tomllib.loads(path.read_text()) if path.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError("primary.toml", str(error)) from None
+    values |= {name: value for name, value in (overrides or {}).items() if value is not None}
+    if listen := values.pop("listen", None):
+        values["listen_host"], values["listen_port"] = parse_listen("listen", listen)
+    known = {field.name for field in fields(Settings)} - {"state"}
+    for name in values:
+        if name not in known:
+            raise SettingsError(name, "is not known")
+    values["names"] = tuple(values.get("names", ()))
+    values.setdefault("database_url", f"sqlite:///{state / 'spoolhouse.db'}")
+    values.setdefault("public_host", _public_host(values.get("listen_host", "127.0.0.1")))
+    # Gateways on other machines come to the broker where they come to us.
+    values.setdefault("broker_host", values.get("listen_host", "127.0.0.1"))
+    return _checked(Settings(state=state, **values))
+
+
+def parse_listen(name: str, text: str) -> tuple[str, int]:
+    """Read ``host:port``, an IPv6 host in brackets.
+
+    Raises:
+        SettingsError: It is neither.
+    """
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+        raise SettingsError(name, f"should be host:port, not {text!r}")
+    return host, int(port)
+
+
+def _public_host(listen_host: str) -> str:
+    try:
+        address = ipaddress.ip_address(listen_host)
+    except ValueError:
+        return listen_host
+    return "localhost" if address.is_loopback or address.is_unspecified else listen_host
+
+
+def _checked(settings: Settings) -> Settings:
+    if not settings.database_url.startswith(("sqlite:///", "postgresql")):
+        raise SettingsError("database_url", "should begin with sqlite:/// or postgresql://")
+    for name in ("listen_port", "broker_port"):
+        port = getattr(settings, name)
+        if not isinstance(port, int) or not 0 <= port <= _HIGHEST_PORT:
+            raise SettingsError(name, f"should be a port number, not {port!r}")
+    return settings
