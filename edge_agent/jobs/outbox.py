@@ -1,0 +1,358 @@
+"""The outbox: what happened here and is to be told to the primary, in the same file as the jobs.
+
+::
+
+    outbox_lanes    one row per lane: its epoch, the next seq, the chain so far, what is acked
+    outbox_epochs   every epoch this database has had, and which one it followed
+    outbox          the rows, exactly as they travel (shared/messages/envelope.py)
+
+An epoch is 128 random bits, born with the database. A new one begins when the primary knows more
+than this database does (it was restored from a snapshot, or copied): the rows that are not
+acknowledged go under it with new numbers, and it names its predecessor.
+
+Every function takes the connection of a transaction that the caller holds: a fact is in the
+outbox exactly if what it tells was committed.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared import clock
+from shared.ids import GatewayId
+from shared.messages import codec, envelope
+from shared.messages.envelope import Lane
+from shared.messages.events import Fact
+
+KEPT_FOR: Final = timedelta(days=30)
+KEPT_BYTES: Final = 256 * 1024 * 1024  # acknowledged rows
+TELEMETRY_BYTES: Final = 16 * 1024 * 1024  # rows that wait, before the oldest are given up
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS outbox_identity (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),
+    gateway_id TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS outbox_lanes (
+    lane     TEXT PRIMARY KEY,
+    epoch    TEXT NOT NULL,
+    next_seq INTEGER NOT NULL,
+    chain    BLOB NOT NULL,             -- after next_seq - 1
+    acked    INTEGER NOT NULL,          -- the highest seq that the primary has committed
+    acked_chain BLOB NOT NULL           -- the chain after it
+);
+CREATE TABLE IF NOT EXISTS outbox_epochs (
+    lane           TEXT NOT NULL,
+    epoch          TEXT NOT NULL,
+    ordinal        INTEGER NOT NULL,
+    previous       TEXT,
+    previous_seq   INTEGER,
+    previous_chain BLOB,
+    why            TEXT NOT NULL DEFAULT 'born',
+    PRIMARY KEY (lane, epoch)
+);
+CREATE TABLE IF NOT EXISTS outbox (
+    lane  TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    seq   INTEGER NOT NULL,
+    at    TEXT NOT NULL,
+    row   BLOB NOT NULL,
+    chain BLOB NOT NULL,
+    PRIMARY KEY (lane, epoch, seq)
+);
+CREATE INDEX IF NOT EXISTS outbox_by_age ON outbox (lane, at);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """Where a lane stands; what Hello says of it."""
+
+    lane: Lane
+    epoch: str
+    next_seq: int
+    chain: bytes
+    acked: int
+    floor: int  # the lowest seq of this epoch that is still kept
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The epoch before this one, and where this database left it."""
+
+    epoch: str
+    seq: int
+    chain: bytes
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows to send: one unbroken run of one epoch."""
+
+    lane: Lane
+    epoch: str
+    first: int
+    prev: bytes
+    rows: tuple[bytes, ...]
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.rows) - 1
+
+
+def append(connection: sqlite3.Connection, fact: Fact, lane: Lane = Lane.FACTS) -> int:
+    """Queue a fact in the caller's transaction; returns its seq."""
+    body = codec.to_plain(fact)
+    at = clock.to_wire(fact.at)
+    return _append(connection, lane, kind=fact.KIND, entity=fact.entity, at=at, body=body)
+
+
+def identify(connection: sqlite3.Connection, gateway_id: GatewayId) -> None:
+    """Say whose outbox this is; rows queued before, or under another name, get a new epoch."""
+    known = connection.execute("SELECT gateway_id FROM outbox_identity").fetchone()
+    if known is not None and known[0] == gateway_id:
+        return
+    connection.execute("INSERT OR REPLACE INTO outbox_identity VALUES (1, ?)", (gateway_id,))
+    for lane in Lane:
+        if _find_lane(connection, lane) is not None:
+            new_epoch(connection, lane, why="identity")
+
+
+def lane_state(connection: sqlite3.Connection, lane: Lane) -> LaneState:
+    """Tell where the lane stands; gives it its first epoch where it has none."""
+    found = _find_lane(connection, lane) or _open_lane(connection, lane)
+    row = connection.execute(
+        "SELECT min(seq) FROM outbox WHERE lane = ? AND epoch = ?", (lane.value, found.epoch)
+    ).fetchone()
+    floor = found.next_seq if row[0] is None else int(row[0])
+    return LaneState(lane, found.epoch, found.next_seq, found.chain, found.acked, floor)
+
+
+def predecessor(connection: sqlite3.Connection, lane: Lane, epoch: str) -> Predecessor | None:
+    """Tell which epoch came before this one; None for the first, or for one never heard of."""
+    row = connection.execute(
+        "SELECT previous, previous_seq, previous_chain, why FROM outbox_epochs"
+        " WHERE lane = ? AND epoch = ? AND previous IS NOT NULL",
+        (lane.value, epoch),
+    ).fetchone()
+    return None if row is None else Predecessor(row[0], row[1], bytes(row[2]), row[3])
+
+
+def knows_epoch(connection: sqlite3.Connection, lane: Lane, epoch: str) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM outbox_epochs WHERE lane = ? AND epoch = ?", (lane.value, epoch)
+    )
+    return found.fetchone() is not None
+
+
+def chain_at(connection: sqlite3.Connection, lane: Lane, epoch: str, seq: int) -> bytes | None:
+    """Tell the chain after ``seq``; None where that row is not (or no longer) here."""
+    if seq == 0:
+        return _chain_start(connection, lane, epoch)
+    found = _find_lane(connection, lane)
+    if found is not None and found.epoch == epoch and found.acked == seq:
+        return found.acked_chain
+    row = connection.execute(
+        "SELECT chain FROM outbox WHERE lane = ? AND epoch = ? AND seq = ?",
+        (lane.value, epoch, seq),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def unsent(
+    connection: sqlite3.Connection,
+    lane: Lane,
+    *,
+    after: int,
+    epoch: str | None = None,
+    max_rows: int = envelope.MAX_ROWS,
+    max_bytes: int = envelope.MAX_BATCH_BYTES,
+) -> Run | None:
+    """Take the next rows after seq ``after`` of an epoch (the present one unless named)."""
+    if epoch is None:
+        found = _find_lane(connection, lane)
+        if found is None:
+            return None
+        epoch = found.epoch
+    rows = connection.execute(
+        "SELECT seq, row FROM outbox WHERE lane = ? AND epoch = ? AND seq > ? ORDER BY seq LIMIT ?",
+        (lane.value, epoch, after, max_rows),
+    )
+    first, taken, size = 0, list[bytes](), 0
+    for seq, row in rows:
+        size += len(row) + 1
+        if taken and size > max_bytes:
+            break
+        first = first or seq
+        taken.append(bytes(row))
+    if not taken:
+        return None
+    prev = chain_at(connection, lane, epoch, first - 1) or bytes(32)
+    return Run(lane, epoch, first, prev, tuple(taken))
+
+
+def acknowledge(connection: sqlite3.Connection, lane: Lane, epoch: str, upto_seq: int) -> bool:
+    """Note what the primary has committed; False where it says nothing new.
+
+    Acknowledged rows stay (``prune``), since a primary that is restored from a backup asks again.
+    """
+    chain = chain_at(connection, lane, epoch, upto_seq)
+    changed = connection.execute(
+        "UPDATE outbox_lanes SET acked = ?, acked_chain = ?"
+        " WHERE lane = ? AND epoch = ? AND acked < ? AND next_seq > ?",
+        (upto_seq, chain or bytes(32), lane.value, epoch, upto_seq, upto_seq),
+    )
+    return changed.rowcount == 1
+
+
+def new_epoch(connection: sqlite3.Connection, lane: Lane, *, why: str) -> str:
+    """Begin a new epoch; what is not acknowledged goes under it, in order, newly numbered."""
+    old = _find_lane(connection, lane) or _open_lane(connection, lane)
+    pending = _rows_after(connection, lane, old.epoch, old.acked)
+    connection.execute(
+        "DELETE FROM outbox WHERE lane = ? AND epoch = ? AND seq > ?",
+        (lane.value, old.epoch, old.acked),
+    )
+    left = Predecessor(old.epoch, old.acked, old.acked_chain, why)
+    epoch = _open_lane(connection, lane, left).epoch
+    for row in pending:
+        text = json.loads(row)
+        _append(connection, lane, **{name: text[name] for name in ("kind", "entity", "at", "body")})
+    return epoch
+
+
+def waiting(connection: sqlite3.Connection, lane: Lane) -> int:
+    """Count the rows that the primary has not acknowledged."""
+    found = _find_lane(connection, lane)
+    return 0 if found is None else found.next_seq - 1 - found.acked
+
+
+def prune(
+    connection: sqlite3.Connection,
+    now: datetime,
+    *,
+    kept_bytes: int = KEPT_BYTES,
+    telemetry_bytes: int = TELEMETRY_BYTES,
+) -> int:
+    """Erase acknowledged rows that are too old or too many, and telemetry that has no room.
+
+    Facts that are not acknowledged are never erased. Returns how many rows went.
+    """
+    before = clock.to_wire(now - KEPT_FOR)
+    gone = 0
+    for lane in Lane:
+        found = _find_lane(connection, lane)
+        if found is None:
+            continue
+        settled = "lane = ? AND (epoch <> ? OR seq <= ?)"
+        mine = (lane.value, found.epoch, found.acked)
+        gone += connection.execute(
+            f"DELETE FROM outbox WHERE {settled} AND at < ?",  # noqa: S608
+            (*mine, before),
+        ).rowcount
+        gone += _erase_beyond(connection, settled, mine, kept_bytes)
+        if lane is Lane.TELEMETRY:
+            gone += _erase_beyond(connection, "lane = ?", (lane.value,), telemetry_bytes)
+    return gone
+
+
+def _erase_beyond(
+    connection: sqlite3.Connection, which: str, values: Sequence[str | int], max_bytes: int
+) -> int:
+    """Erase the oldest of the named rows until the rest has ``max_bytes`` at most."""
+    size = connection.execute(
+        f"SELECT coalesce(sum(length(row)), 0) FROM outbox WHERE {which}",  # noqa: S608
+        values,
+    ).fetchone()[0]
+    if size <= max_bytes:
+        return 0
+    erased = connection.execute(
+        "DELETE FROM outbox WHERE rowid IN (SELECT rowid FROM (SELECT rowid,"  # noqa: S608
+        f" sum(length(row)) OVER (ORDER BY rowid DESC) AS newer FROM outbox WHERE {which})"
+        " WHERE newer > ?)",
+        (*values, max_bytes),
+    )
+    return erased.rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """The row of ``outbox_lanes``."""
+
+    epoch: str
+    next_seq: int
+    chain: bytes
+    acked: int
+    acked_chain: bytes
+
+
+def _append(
+    connection: sqlite3.Connection, lane: Lane, *, kind: str, entity: str, at: str, body: object
+) -> int:
+    found = _find_lane(connection, lane) or _open_lane(connection, lane)
+    row = envelope.encode_row(found.next_seq, kind, entity, at, body)
+    if len(row) > envelope.MAX_ROW_BYTES:
+        raise ValueError(f"a {kind} of {len(row)} bytes does not fit the outbox")
+    chain = envelope.chain_next(found.chain, row)
+    connection.execute(
+        "INSERT INTO outbox (lane, epoch, seq, at, row, chain) VALUES (?, ?, ?, ?, ?, ?)",
+        (lane.value, found.epoch, found.next_seq, at, row, chain),
+    )
+    connection.execute(
+        "UPDATE outbox_lanes SET next_seq = ?, chain = ? WHERE lane = ?",
+        (found.next_seq + 1, chain, lane.value),
+    )
+    return found.next_seq
+
+
+def _find_lane(connection: sqlite3.Connection, lane: Lane) -> _Lane | None:
+    row = connection.execute(
+        "SELECT epoch, next_seq, chain, acked, acked_chain FROM outbox_lanes WHERE lane = ?",
+        (lane.value,),
+    ).fetchone()
+    return None if row is None else _Lane(row[0], row[1], bytes(row[2]), row[3], bytes(row[4]))
+
+
+def _open_lane(
+    connection: sqlite3.Connection, lane: Lane, after: Predecessor | None = None
+) -> _Lane:
+    epoch = secrets.token_hex(16)
+    chain = _chain_start(connection, lane, epoch)
+    ordinal = connection.execute(
+        "SELECT count(*) + 1 FROM outbox_epochs WHERE lane = ?", (lane.value,)
+    ).fetchone()[0]
+    known = (None, None, None, "born") if after is None else _predecessor_columns(after)
+    connection.execute(
+        "INSERT INTO outbox_epochs VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (lane.value, epoch, ordinal, *known),
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO outbox_lanes (lane, epoch, next_seq, chain, acked, acked_chain)"
+        " VALUES (?, ?, 1, ?, 0, ?)",
+        (lane.value, epoch, chain, chain),
+    )
+    return _Lane(epoch, 1, chain, 0, chain)
+
+
+def _predecessor_columns(after: Predecessor) -> tuple[str, int, bytes, str]:
+    return after.epoch, after.seq, after.chain, after.why
+
+
+def _chain_start(connection: sqlite3.Connection, lane: Lane, epoch: str) -> bytes:
+    row = connection.execute("SELECT gateway_id FROM outbox_identity").fetchone()
+    return envelope.chain_start(GatewayId(row[0] if row else ""), lane, epoch)
+
+
+def _rows_after(connection: sqlite3.Connection, lane: Lane, epoch: str, seq: int) -> list[bytes]:
+    rows = connection.execute(
+        "SELECT row FROM outbox WHERE lane = ? AND epoch = ? AND seq > ? ORDER BY seq",
+        (lane.value, epoch, seq),
+    )
+    return [bytes(row[0]) for row in rows]

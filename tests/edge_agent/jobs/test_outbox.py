@@ -1,0 +1,142 @@
+"""The outbox: rows, chain, acknowledgements and new epochs, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edge_agent.jobs import outbox
+from shared.ids import AccountId, GatewayId, new_id
+from shared.messages import envelope
+from shared.messages.envelope import BatchHeader, Lane
+from shared.messages.events import AuditRecorded
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+GATEWAY = GatewayId(new_id())
+
+
+def a_fact(event: str = "card.tapped", at: datetime = NOW) -> AuditRecorded:
+    return AuditRecorded(new_id(), event, "ok", at, account_id=AccountId("a"))
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(outbox.SCHEMA)
+    outbox.identify(connection, GATEWAY)
+    yield connection
+    connection.close()
+
+
+def events(connection: sqlite3.Connection, after: int = 0, epoch: str | None = None) -> list[str]:
+    run = outbox.unsent(connection, Lane.FACTS, after=after, epoch=epoch)
+    return [] if run is None else [json.loads(row)["body"]["event"] for row in run.rows]
+
+
+def test_rows_are_numbered_from_one_and_chained(connection: sqlite3.Connection) -> None:
+    assert [outbox.append(connection, a_fact()) for _ in range(3)] == [1, 2, 3]
+    run = outbox.unsent(connection, Lane.FACTS, after=0)
+    state = outbox.lane_state(connection, Lane.FACTS)
+    assert run is not None
+    assert run.prev == envelope.chain_start(GATEWAY, Lane.FACTS, state.epoch)
+    assert envelope.chain_over(run.prev, run.rows) == state.chain
+
+
+def test_a_run_travels_as_a_batch_and_is_read_back(connection: sqlite3.Connection) -> None:
+    for _ in range(20):
+        outbox.append(connection, a_fact())
+    run = outbox.unsent(connection, Lane.FACTS, after=4)
+    assert run is not None
+    header = BatchHeader(1, run.lane, run.epoch, run.first, run.prev.hex())
+    batch = envelope.decode_batch(envelope.encode_batch(header, run.rows))
+    assert (batch.header.first, batch.last) == (5, 20)
+    assert [row.raw for row in batch.rows] == list(run.rows)
+
+
+def test_a_rolled_back_transaction_leaves_no_fact(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    outbox.append(connection, a_fact())
+    connection.execute("ROLLBACK")
+    assert outbox.append(connection, a_fact("later")) == 1
+    assert events(connection) == ["later"]
+
+
+def test_an_acknowledged_row_is_kept_and_can_be_sent_again(connection: sqlite3.Connection) -> None:
+    for name in ("one", "two", "three"):
+        outbox.append(connection, a_fact(name))
+    epoch = outbox.lane_state(connection, Lane.FACTS).epoch
+    assert outbox.acknowledge(connection, Lane.FACTS, epoch, 2)
+    assert not outbox.acknowledge(connection, Lane.FACTS, epoch, 1)
+    assert outbox.waiting(connection, Lane.FACTS) == 1
+    assert events(connection, after=0) == ["one", "two", "three"]
+
+
+def test_an_acknowledgement_beyond_what_was_sent_is_not_believed(
+    connection: sqlite3.Connection,
+) -> None:
+    outbox.append(connection, a_fact())
+    epoch = outbox.lane_state(connection, Lane.FACTS).epoch
+    assert not outbox.acknowledge(connection, Lane.FACTS, epoch, 2)
+    assert not outbox.acknowledge(connection, Lane.FACTS, "0" * 32, 1)
+
+
+def test_a_new_epoch_takes_what_was_not_acknowledged_with_it(
+    connection: sqlite3.Connection,
+) -> None:
+    for name in ("one", "two", "three"):
+        outbox.append(connection, a_fact(name))
+    old = outbox.lane_state(connection, Lane.FACTS)
+    outbox.acknowledge(connection, Lane.FACTS, old.epoch, 1)
+    chain = outbox.chain_at(connection, Lane.FACTS, old.epoch, 1)
+    epoch = outbox.new_epoch(connection, Lane.FACTS, why="behind")
+    assert events(connection) == ["two", "three"]
+    assert events(connection, epoch=old.epoch) == ["one"]
+    left = outbox.predecessor(connection, Lane.FACTS, epoch)
+    assert left == outbox.Predecessor(old.epoch, 1, chain or b"", "behind")
+
+
+def test_another_gateway_identity_begins_a_new_epoch(connection: sqlite3.Connection) -> None:
+    outbox.append(connection, a_fact("one"))
+    before = outbox.lane_state(connection, Lane.FACTS).epoch
+    outbox.identify(connection, GatewayId(new_id()))
+    assert outbox.lane_state(connection, Lane.FACTS).epoch != before
+    assert events(connection) == ["one"]
+
+
+def test_pruning_erases_old_acknowledged_rows_and_no_others(
+    connection: sqlite3.Connection,
+) -> None:
+    for name in ("old and told", "old and not told"):
+        outbox.append(connection, a_fact(name, NOW - timedelta(days=31)))
+    epoch = outbox.lane_state(connection, Lane.FACTS).epoch
+    outbox.acknowledge(connection, Lane.FACTS, epoch, 1)
+    assert outbox.prune(connection, NOW) == 1
+    run = outbox.unsent(connection, Lane.FACTS, after=1)
+    assert run is not None
+    assert events(connection) == ["old and not told"]
+    state = outbox.lane_state(connection, Lane.FACTS)
+    assert envelope.chain_over(run.prev, run.rows) == state.chain
+    assert state.floor == 2
+
+
+def test_acknowledged_rows_are_bounded_in_bytes(connection: sqlite3.Connection) -> None:
+    for _ in range(50):
+        outbox.append(connection, a_fact())
+    epoch = outbox.lane_state(connection, Lane.FACTS).epoch
+    outbox.acknowledge(connection, Lane.FACTS, epoch, 40)
+    assert outbox.prune(connection, NOW, kept_bytes=0) == 40
+    assert outbox.waiting(connection, Lane.FACTS) == 10
+
+
+def test_telemetry_gives_up_its_oldest_and_leaves_a_gap(connection: sqlite3.Connection) -> None:
+    for _ in range(50):
+        outbox.append(connection, a_fact(), Lane.TELEMETRY)
+    outbox.prune(connection, NOW, telemetry_bytes=4_000)
+    run = outbox.unsent(connection, Lane.TELEMETRY, after=0)
+    assert run is not None
+    assert run.first > 1
+    assert run.last == 50
