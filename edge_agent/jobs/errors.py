@@ -1,0 +1,26 @@
+"""Why something could not be done to a job; ``IllegalTransitionError`` is in shared.job_states."""
+
+from __future__ import annotations
+
+from edge_agent.spool.errors import DocumentGoneError, SpoolFullError
+from shared.job_states import IllegalTransitionError
+
+__all__ = [
+    "DocumentGoneError",
+    "IllegalTransitionError",
+    "JobNotFoundError",
+    "JobStoreError",
+    "SpoolFullError",
+]
+
+
+class JobNotFoundError(Exception):
+    """No such job, or it is somebody else's; answer 404, 'client-error-not-found'."""
+
+    def __init__(self, which: object) -> None:
+        super().__init__(f"there is no job {which}")
+        self.which = which
+
+
+class JobStoreError(Exception):
+    """The job database cannot be used; the sentence is for the administrator."""
