@@ -28,7 +28,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    declared_attr,
+    mapped_column,
+    sessionmaker,
+)
 
 from shared import ids
 
@@ -85,6 +92,10 @@ _ID_TYPES: Final = (
 )
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Base(DeclarativeBase):
     """All tables of the primary."""
 
@@ -96,6 +107,18 @@ class Base(DeclarativeBase):
         list[str]: Json,
         **dict.fromkeys(_ID_TYPES, Id),
     }
+
+
+class Versioned:
+    """A row that people change: ``version`` is its ETag, and of two writers one is told."""
+
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    @declared_attr.directive
+    @classmethod
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.version}
 
 
 class Database:

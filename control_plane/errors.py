@@ -1,0 +1,69 @@
+"""What can be wrong with a request, in the words of the domain; ``problems`` turns it into HTTP."""
+
+from __future__ import annotations
+
+
+class SpoolhouseError(Exception):
+    """A refusal that its asker can understand; the text is a sentence for people."""
+
+
+class NotFoundError(SpoolhouseError):
+    """There is none, or it is somebody else's: nobody learns which (404)."""
+
+    def __init__(self, kind: str, key: str = "") -> None:
+        super().__init__(f"there is no such {kind}")
+        self.kind = kind
+        self.key = key
+
+
+class InvalidError(SpoolhouseError):
+    """A value cannot be used (422); ``field`` names it."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class ConflictError(SpoolhouseError):
+    """It contradicts what is there (409); ``field`` names the value where there is one."""
+
+    def __init__(self, sentence: str, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class StaleError(SpoolhouseError):
+    """Somebody else changed it in between (412)."""
+
+    def __init__(self) -> None:
+        super().__init__("it was changed in the meantime; look at it again")
+
+
+class ForbiddenError(SpoolhouseError):
+    """The person may see it, and may not do this (403)."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"this needs the permission {permission!r}")
+        self.permission = permission
+
+
+class SignInNeededError(SpoolhouseError):
+    """Nobody is signed in (401, or the sign-in page)."""
+
+    def __init__(self, sentence: str = "sign in first") -> None:
+        super().__init__(sentence)
+
+
+class WrongHostError(SpoolhouseError):
+    """The host name belongs to nobody here, or contradicts the credential (421)."""
+
+    def __init__(self, sentence: str = "this address is not served here") -> None:
+        super().__init__(sentence)
+
+
+class TooManyError(SpoolhouseError):
+    """Too many attempts (429)."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("too many attempts; wait a little")
+        self.retry_after_seconds = retry_after_seconds
