@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared.crypto.documents import Recipient
 from shared.ids import AccountId, DocumentId, JobId, PrinterId, QueueId, ReaderId, UserId
 from shared.job_states import Hold, JobState
 from shared.messages.events import Source
@@ -61,6 +62,8 @@ class Document:
     sha256: str  # hex, as it came
     compression: str  # none: documents are stored uncompressed
     location: str  # 'segment:<n>:<offset>:<length>' or 'file:<document id>'
+    account_id: AccountId = AccountId("")  # noqa: RUF009
+    recipients: tuple[Recipient, ...] = ()  # whose keys open it; now this gateway's day key
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,335 @@
+"""Receives, opens and erases sealed documents."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import logging
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from edge_agent.spool.durable import Fatal, end_process, make_folder
+from edge_agent.spool.errors import DocumentGoneError, SpoolFullError
+from edge_agent.spool.incoming import IncomingFile
+from edge_agent.spool.keys import DayKey, DayKeys
+from edge_agent.spool.segments import SEGMENT_BYTES, Segments
+from shared.crypto.documents import (
+    HEADER_BYTES,
+    KEY_BYTES,
+    DocumentDamagedError,
+    Header,
+    Opener,
+    Recipient,
+    Sealer,
+    unwrap_key,
+    wrap_key,
+)
+from shared.ids import AccountId, DocumentId, JobId, is_id
+
+T = TypeVar("T")
+
+SMALL_BYTES: Final = 64 * 1024  # smaller documents share a segment
+PIECE_BYTES: Final = 512 * 1024  # sealed and written, or read and opened, in one go
+THREADS: Final = 4
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Sealed:
+    """A document that was received; durable once the job store has committed it."""
+
+    account_id: AccountId
+    job_id: JobId
+    document_id: DocumentId
+    number: int
+    recipient: Recipient
+    size_bytes: int  # as it came
+    sha256: str  # hex, as it came
+    location: str  # empty until the store has put it into a segment
+    bytes_for_segment: bytes = b""  # header and chunks, where it is small
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the job store knows of a document that is kept."""
+
+    location: str
+    key_id: str
+
+
+class Spool:
+    """The documents of one gateway. ``receive`` and ``open`` run on the event loop."""
+
+    def __init__(
+        self,
+        state: Path,
+        now: Callable[[], datetime],
+        *,
+        watermark_bytes: int = 128 * 1024 * 1024,
+        segment_bytes: int = SEGMENT_BYTES,
+        fatal: Fatal = end_process,
+    ) -> None:
+        self.folder = state / "spool"
+        self._incoming = self.folder / "incoming"
+        self._documents = self.folder / "documents"
+        self._fatal = fatal
+        self._watermark_bytes = watermark_bytes
+        self.keys = DayKeys(state / "keys", now, fatal)
+        self.segments = Segments(self.folder / "segments", fatal, segment_bytes)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
+
+    def recover(self, kept: Iterable[Stored]) -> int:
+        """Make the folders; erase whatever no committed job speaks of. Tells how many files."""
+        for folder in (self.folder, self._incoming, self._documents):
+            make_folder(folder, self._fatal)
+        files, segments, keys = set[str](), Counter[int](), Counter[str]()
+        for stored in kept:
+            keys[stored.key_id] += 1
+            kind, _, rest = stored.location.partition(":")
+            if kind == "segment":
+                segments[int(rest.partition(":")[0])] += 1
+            else:
+                files.add(rest)
+        orphans = [*self._incoming.iterdir()]
+        orphans += [path for path in self._documents.iterdir() if path.name not in files]
+        for path in orphans:
+            path.unlink()
+        return len(orphans) + self.segments.recover(segments) + self.keys.recover(keys)
+
+    def close(self) -> None:
+        self.segments.close()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def free_bytes(self) -> int:
+        status = os.statvfs(self.folder)
+        return status.f_bavail * status.f_frsize
+
+    def has_room(self) -> bool:
+        """Whether there is more free than the low-disk watermark."""
+        return self.free_bytes() > self._watermark_bytes
+
+    async def receive(
+        self,
+        account_id: AccountId,
+        job_id: JobId,
+        document_id: DocumentId,
+        number: int,
+        body: bytes | AsyncIterator[bytes],
+    ) -> Sealed:
+        """Seal a document as it arrives.
+
+        A small one waits in memory for its segment, a large one is on disk when this returns.
+        Whatever ``body`` raises ends it and leaves nothing.
+
+        Raises:
+            SpoolFullError: There is no room, or it could not be written.
+        """
+        if not self.has_room():
+            raise SpoolFullError
+        try:
+            key = await self.keys.use(account_id)
+        except OSError as error:
+            raise _refusal(error) from error
+        try:
+            receiving = _Receiving(key, Header.new(account_id, job_id, number), document_id)
+            head, rest = (body, None) if isinstance(body, bytes) else await _first_bytes(body)
+            receiving.count(head)
+            if len(head) < SMALL_BYTES:
+                return receiving.small(head)
+            return await self._receive_file(receiving, head, rest)
+        except BaseException:
+            self.keys.done([key.id])
+            raise
+
+    async def open(
+        self,
+        account_id: AccountId,
+        job_id: JobId,
+        number: int,
+        location: str,
+        recipients: Sequence[Recipient],
+    ) -> AsyncIterator[bytes]:
+        """Read a document; each piece is verified before it is given out.
+
+        Raises:
+            DocumentGoneError: It, or its key, is erased.
+            DocumentDamagedError: It is not what was stored.
+        """
+        kind, _, rest = location.partition(":")
+        who = (account_id, job_id, number)
+        if kind == "segment":
+            where = [int(part) for part in rest.split(":")]
+            sealed = await self._in_thread(partial(self.segments.read, *where))
+            opener = self._opener(sealed[:HEADER_BYTES], who, recipients)
+            opened = opener.update(sealed[HEADER_BYTES:]) + opener.finish()
+            if opened:
+                yield opened
+            return
+        descriptor = await self._in_thread(partial(self._open_file, rest))
+        try:
+            header = await self._in_thread(partial(os.read, descriptor, HEADER_BYTES))
+            opener = self._opener(header, who, recipients)
+            while sealed := await self._in_thread(partial(os.read, descriptor, PIECE_BYTES)):
+                yield opener.update(sealed)
+            yield opener.finish()
+        finally:
+            os.close(descriptor)
+
+    def erase(self, documents: Sequence[Stored]) -> None:
+        """Erase documents whose rows are gone; their keys follow with ``keys.destroy_unused``."""
+        numbers = []
+        for stored in documents:
+            kind, _, rest = stored.location.partition(":")
+            if kind == "segment":
+                numbers.append(int(rest.partition(":")[0]))
+            elif is_id(rest):
+                (self._documents / rest).unlink(missing_ok=True)
+        self.segments.forget(numbers)
+        self.keys.done([stored.key_id for stored in documents])
+
+    def discard(self, sealed: Sealed) -> None:
+        """Erase a received document that no job was committed for."""
+        if sealed.location:
+            self.erase([Stored(sealed.location, sealed.recipient.key_id)])
+        else:
+            self.keys.done([sealed.recipient.key_id])
+
+    async def _receive_file(
+        self, receiving: _Receiving, head: bytes, rest: AsyncIterator[bytes] | None
+    ) -> Sealed:
+        name = receiving.document_id
+        paths = self._incoming / name, self._documents / name
+        file = await self._to_disk(partial(IncomingFile, *paths, receiving.sealer, self._fatal))
+        try:
+            await self._fill(file, receiving, head, rest)
+        except BaseException:
+            file.discard()
+            raise
+        return receiving.sealed(f"file:{name}", b"")
+
+    async def _fill(
+        self,
+        file: IncomingFile,
+        receiving: _Receiving,
+        head: bytes,
+        rest: AsyncIterator[bytes] | None,
+    ) -> None:
+        await self._to_disk(partial(file.begin, head))
+        held: list[bytes] = []
+        held_bytes = 0
+        if rest is not None:
+            async for chunk in rest:
+                held.append(chunk)
+                held_bytes += len(chunk)
+                if held_bytes >= PIECE_BYTES:
+                    if not self.has_room():
+                        raise SpoolFullError
+                    piece, held, held_bytes = b"".join(held), [], 0
+                    await self._to_disk(partial(_count_and_write, receiving, file, piece))
+        await self._to_disk(partial(_count_and_finish, receiving, file, b"".join(held)))
+
+    async def _to_disk(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._in_thread(work)
+        except OSError as error:
+            raise _refusal(error) from error
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # The thread still uses the file; only then may it be closed or erased.
+            with contextlib.suppress(OSError):
+                await future
+            raise
+
+    def _open_file(self, name: str) -> int:
+        if not is_id(name):
+            raise DocumentGoneError(f"{name!r} names no document")
+        try:
+            return os.open(self._documents / name, os.O_RDONLY)
+        except FileNotFoundError:
+            raise DocumentGoneError("the document is erased") from None
+
+    def _opener(
+        self, header: bytes, who: tuple[AccountId, JobId, int], recipients: Sequence[Recipient]
+    ) -> Opener:
+        found = Header.decode(header)
+        if (found.account_id, found.job_id, found.number) != who:
+            raise DocumentDamagedError("it is the document of another job")
+        for recipient in recipients:
+            key = self.keys.find(recipient.key_id)
+            return Opener(unwrap_key(key.cipher, recipient, header), found)
+        raise DocumentGoneError("nobody here has a key to it")
+
+
+class _Receiving:
+    """One document while it arrives."""
+
+    def __init__(self, key: DayKey, header: Header, document_id: DocumentId) -> None:
+        secret = os.urandom(KEY_BYTES)
+        self.document_id = document_id
+        self.sealer = Sealer(secret, header)
+        self._header = header
+        self._recipient = wrap_key(key.cipher, key.id, secret, self.sealer.header)
+        self._size = 0
+        self._hash = hashlib.sha256()
+
+    def count(self, data: bytes) -> None:
+        self._size += len(data)
+        self._hash.update(data)
+
+    def small(self, data: bytes) -> Sealed:
+        stored = self.sealer.header + self.sealer.update(data) + self.sealer.finish()
+        return self.sealed("", stored)
+
+    def sealed(self, location: str, stored: bytes) -> Sealed:
+        return Sealed(
+            self._header.account_id,
+            self._header.job_id,
+            self.document_id,
+            self._header.number,
+            self._recipient,
+            self._size,
+            self._hash.hexdigest(),
+            location,
+            stored,
+        )
+
+
+async def _first_bytes(body: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes] | None]:
+    """Read until the document is complete or no longer small."""
+    head = bytearray()
+    async for chunk in body:
+        head += chunk
+        if len(head) >= SMALL_BYTES:
+            return bytes(head), body
+    return bytes(head), None
+
+
+def _count_and_write(receiving: _Receiving, file: IncomingFile, data: bytes) -> None:
+    receiving.count(data)
+    file.write(data)
+
+
+def _count_and_finish(receiving: _Receiving, file: IncomingFile, data: bytes) -> None:
+    _count_and_write(receiving, file, data)
+    file.finish()
+
+
+def _refusal(error: OSError) -> SpoolFullError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE):
+        return SpoolFullError()
+    log.error("a document could not be written: %s", error)
+    return SpoolFullError("The document could not be written to disk.")
