@@ -1,0 +1,97 @@
+"""Debian's Chromium, and what every page must show in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AXE = Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js"
+PANEL = {"width": 800, "height": 480}
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1440, "height": 960}
+# Heard before any script of the page runs: nothing may be blocked and nothing may pop up.
+LISTENER = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation',
+    (e) => window.violations.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}`));
+"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Trouble:
+    """What a page did that it must not do."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.dialogs: list[str] = []
+        self.errors: list[str] = []
+        page.add_init_script(LISTENER)
+        page.on("dialog", self._dialog)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _dialog(self, dialog: Any) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def found(self) -> list[str]:
+        violations: list[str] = self.page.evaluate("window.violations")
+        return [*self.dialogs, *self.errors, *violations]
+
+
+@contextmanager
+def watched_page(browser: Browser, **options: Any) -> Iterator[tuple[Page, Trouble]]:
+    """Open a page in its own context; ``Trouble`` hears of dialogs, errors and CSP violations."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    try:
+        yield page, Trouble(page)
+    finally:
+        context.close()
+
+
+def axe_findings(page: Page) -> list[str]:
+    """List what axe-core finds serious or critical (WCAG 2.2 AA)."""
+    # A script element would meet the page's own policy; the debugger's evaluation does not.
+    page.evaluate(AXE.read_text())
+    result = page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
+        " 'best-practice']})"
+    )
+    return [
+        f"{finding['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+        for finding in result["violations"]
+        if finding["impact"] in ("serious", "critical")
+        for node in finding["nodes"]
+    ]
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)

@@ -1,0 +1,36 @@
+"""Texts that would run, if a page took them for more than text."""
+
+from __future__ import annotations
+
+SCRIPTING = (
+    "<script>alert(1)</script>",
+    "</script><script>alert(2)</script>",
+    "<img src=x onerror=alert(3)>",
+    "<svg onload=alert(4)>",
+    "<svg><script>alert(5)</script></svg>",
+    '"><script>alert(6)</script>',
+    "'><script>alert(7)</script>",
+    '" onmouseover=alert(8) x="',
+    "' onfocus=alert(9) autofocus='",
+    "javascript:alert(10)",
+    "<a href=javascript:alert(11)>x</a>",
+    "<iframe srcdoc='<script>alert(12)</script>'>",
+    "<body onload=alert(13)>",
+    "<details open ontoggle=alert(14)>",
+    "<input autofocus onfocus=alert(15)>",
+    "<math><mtext></mtext><script>alert(16)</script></math>",
+    "{{7*7}}{{config}}",
+    "${alert(18)}",
+    "`${alert(19)}`",
+    "<!--<script>alert(20)</script>-->",
+    "<div hx-get='/x' hx-trigger='load'>",
+    "<div hx-on:click='alert(22)'>",
+    "<template><script>alert(23)</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(24)>'>",
+    "<style>@import 'javascript:alert(25)'</style>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<base href=//evil.example/>",
+    "<form action=javascript:alert(28)><button>x</button></form>",
+    "&lt;script&gt;alert(29)&lt;/script&gt;",
+    "\u202e<script>alert(30)</script>",
+)
