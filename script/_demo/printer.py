@@ -20,7 +20,11 @@ BUS_CONFIGURATION: Final = """\
   <type>session</type>
   <listen>{address}</listen>
   <auth>EXTERNAL</auth>
-  <policy context="default"><allow send_destination="*"/><allow own="*"/></policy>
+  <policy context="default">
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+    <allow own="*"/>
+  </policy>
 </busconfig>
 """
 
