@@ -227,3 +227,8 @@ def account_stream(account_id: AccountId) -> str:
 
 def gateway_stream(gateway_id: GatewayId) -> str:
     return f"gateway:{gateway_id}"
+
+
+def secret_context(record_id: str) -> str:
+    """Name what is sealed, so that one secret cannot be handed out as another."""
+    return f"secret/{record_id}"

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from control_plane.database import Base
+from shared.ids import GatewayId, SiteId
+
+
+class GatewayCode(Base):
+    """A one-time code that lets a box become a gateway; kept as its hash."""
+
+    __tablename__ = "gateway_codes"
+
+    code_hash: Mapped[str] = mapped_column(primary_key=True)  # hex SHA-256 of the secret
+    gateway_id: Mapped[GatewayId] = mapped_column(
+        ForeignKey("gateways.id", ondelete="CASCADE"), index=True
+    )
+    tenant: Mapped[str]  # as the gateway's when the code was made: it must still be so
+    site_id: Mapped[SiteId | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class GatewayCertificate(Base):
+    """A certificate that we issued to a gateway."""
+
+    __tablename__ = "gateway_certificates"
+
+    serial: Mapped[str] = mapped_column(primary_key=True)  # hex
+    gateway_id: Mapped[GatewayId] = mapped_column(
+        ForeignKey("gateways.id", ondelete="CASCADE"), index=True
+    )
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    why: Mapped[str]  # enrolment | renewal
