@@ -1,0 +1,322 @@
+"""Who is it? Answers by card, card and PIN, user name and password or PIN; always offline.
+
+Nothing here waits for the primary: the replica is what is known, and the account says for how
+long that is good enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import os
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from edge_agent.audit import Audit
+from edge_agent.calls import Calls
+from edge_agent.identity.counters import Attempt, Counters, Locked
+from edge_agent.identity.directory import CardHolder, Directory, MissingSecretError
+from edge_agent.service import Health
+from shared import cards, secrets
+from shared.clock import Clock
+from shared.i18n import gettext as _
+from shared.i18n import reading_as
+from shared.ids import AccountId
+from shared.messages.calls import (
+    AuthenticateCard,
+    Authenticated,
+    AuthenticatePassword,
+    CallHeader,
+)
+from shared.messages.records import AccountRecord, UserRecord
+
+BASIC_SECONDS: Final = 300.0
+BASIC_REMEMBERED: Final = 4096
+VERIFIERS: Final = 2
+WAITING: Final = 64
+LONGEST_PASSWORD: Final = 1024
+
+
+@dataclass(slots=True)
+class _Basic:
+    """Somebody who signed in moments ago; the key of the entry is a keyed digest."""
+
+    until: float
+    account_id: AccountId
+    answer: Authenticated
+
+
+class Authentication:
+    """The Authentication service."""
+
+    name = "authentication"
+
+    def __init__(
+        self, state_dir: Path, directory: Directory, calls: Calls, audit: Audit, clock: Clock
+    ) -> None:
+        self._path = state_dir / "identity.db"
+        self._directory = directory
+        self._calls = calls
+        self._audit = audit
+        self._clock = clock
+        self._counters: Counters | None = None
+        self._verifiers = ThreadPoolExecutor(VERIFIERS, thread_name_prefix="argon2")
+        self._queue = asyncio.Semaphore(WAITING)
+        self._digest_key = os.urandom(32)
+        self._basic: OrderedDict[bytes, _Basic] = OrderedDict()
+        self._generation = 0
+        self._subscribed = False
+
+    async def start(self) -> None:
+        if self._counters is None:
+            self._counters = Counters(self._path, self._clock)
+        if not self._subscribed:
+            self._subscribed = True
+            self._directory.subscribe(self._on_change)
+        self._calls.register(AuthenticateCard, self.authenticate_card)
+        self._calls.register(AuthenticatePassword, self.authenticate_password)
+
+    async def stop(self) -> None:
+        self._calls.unregister(AuthenticateCard)
+        self._calls.unregister(AuthenticatePassword)
+        self._forget_basic()
+        if self._counters is not None:
+            self._counters.close()
+            self._counters = None
+
+    def health(self) -> Health:
+        if self._counters is None:
+            return Health(ok=False, says=_("Sign-in does not run."))
+        return Health(
+            ok=True,
+            says=_("Cards and passwords are checked here, also offline."),
+            figures={"remembered_sign_ins": len(self._basic)},
+        )
+
+    async def authenticate_card(self, call: AuthenticateCard) -> Authenticated:
+        """Whose card is it, and may it sign in?"""
+        account = self._directory.account(call.account_id)
+        with reading_as(account.language if account else None):
+            refused = self._refuse_account(call.account_id, account)
+            if refused is not None or account is None:
+                return refused or _unknown_card()
+            reader = call.reader_id or ""
+            locked = await self._db.locked_cards(reader)
+            if locked is not None:
+                return _locked(locked)
+            try:
+                card = cards.canonical(call.card_number)
+                holder = self._directory.user_by_card(call.account_id, card)
+            except ValueError:
+                holder = None
+            except MissingSecretError:
+                return _not_yet()
+            if holder is None:
+                await self._db.unknown_card(reader)
+                return _unknown_card()
+        with reading_as(holder.user.language or account.language):
+            return await self._card_holder(call, account, holder)
+
+    async def authenticate_password(self, call: AuthenticatePassword) -> Authenticated:
+        """User name with password or PIN; counted per person, device and both."""
+        account = self._directory.account(call.account_id)
+        with reading_as(account.language if account else None):
+            refused = self._refuse_account(call.account_id, account)
+            if refused is not None:
+                return refused
+            try:
+                username = secrets.canonical_username(call.username)
+            except ValueError:
+                username = hashlib.sha256(call.username.encode(errors="replace")).hexdigest()
+            user = self._directory.user_by_name(call.account_id, username)
+            language = user.language if user else None
+        with reading_as(language or (account.language if account else None)):
+            stored = None
+            if user is not None:
+                stored = user.pin_hash if call.is_pin else user.password_hash
+            attempt = Attempt(call.account_id, username, call.device, _version(stored))
+            answer = await self._verify(attempt, user, stored, call.password)
+        self._audit_sign_in(call, user, answer)
+        return answer
+
+    async def verify_basic(
+        self, account_id: AccountId, username: str, password: str, source: str
+    ) -> Authenticated:
+        """Check the credentials of an HTTP request; right ones are remembered for minutes.
+
+        What is remembered is a keyed digest, and any change in the account's directory drops it.
+        """
+        digest = self._digest(account_id, username, password)
+        known = self._basic.get(digest)
+        if known is not None and self._clock.monotonic() < known.until:
+            if not self._directory.is_knowledge_too_old(account_id):
+                return known.answer
+            self._basic.pop(digest, None)
+        generation = self._generation
+        header = CallHeader(self._clock.now(), "")
+        device = f"source:{_network(source)}"
+        call = AuthenticatePassword(header, account_id, username, password, device)
+        answer = await self.authenticate_password(call)
+        if answer.ok and generation == self._generation:
+            until = self._clock.monotonic() + BASIC_SECONDS
+            self._basic[digest] = _Basic(until, account_id, answer)
+            while len(self._basic) > BASIC_REMEMBERED:
+                self._basic.popitem(last=False)
+        return answer
+
+    @property
+    def _db(self) -> Counters:
+        if self._counters is None:
+            raise OSError("sign-in has not started")
+        return self._counters
+
+    async def _card_holder(
+        self, call: AuthenticateCard, account: AccountRecord, holder: CardHolder
+    ) -> Authenticated:
+        user = holder.user
+        if not user.enabled:
+            return replace(_disabled(), card_id=holder.card.id, user_id=user.id)
+        if not account.card_needs_pin:
+            return replace(_welcome(user, account), card_id=holder.card.id)
+        if call.pin is None:
+            return Authenticated(
+                ok=False,
+                says=_("Please enter your PIN."),
+                reason="pin-needed",
+                user_id=user.id,
+                display_name=user.display_name,
+                card_id=holder.card.id,
+                language=user.language or account.language,
+            )
+        device = call.reader_id or "card"
+        attempt = Attempt(call.account_id, user.username, device, _version(user.pin_hash))
+        answer = await self._verify(attempt, user, user.pin_hash, call.pin)
+        return replace(answer, card_id=holder.card.id)
+
+    async def _verify(
+        self, attempt: Attempt, user: UserRecord | None, stored: str | None, secret: str
+    ) -> Authenticated:
+        """Look at the secret, unless a lock forbids it; unknown people cost the same time."""
+        if self._queue.locked():
+            return Authenticated(
+                ok=False, says=_("Many people are signing in. Please try again."), reason="busy"
+            )
+        async with self._queue:
+            try:
+                pepper = self._directory.pepper(attempt.account_id)
+            except MissingSecretError:
+                return _not_yet()
+            locked = await self._db.begin(attempt)
+            if locked is not None:
+                return _locked(locked)
+            right = await asyncio.get_running_loop().run_in_executor(
+                self._verifiers, _is_right, pepper, secret, stored
+            )
+            if right:
+                await self._db.succeeded(attempt)
+        account = self._directory.account(attempt.account_id)
+        if user is None or not right or account is None:
+            reason = "wrong-password" if user is not None else "unknown-user"
+            return Authenticated(
+                ok=False, says=_("The name or the password is not right."), reason=reason
+            )
+        if not user.enabled:
+            return replace(_disabled(), user_id=user.id)
+        return _welcome(user, account)
+
+    def _refuse_account(
+        self, account_id: AccountId, account: AccountRecord | None
+    ) -> Authenticated | None:
+        if account is None:
+            return Authenticated(
+                ok=False, says=_("This place does not serve you."), reason="unknown-account"
+            )
+        if self._directory.is_knowledge_too_old(account_id):
+            says = _(
+                "This printer has not heard from the office for too long."
+                " Please tell your administrator."
+            )
+            return Authenticated(ok=False, says=says, reason="knowledge-too-old")
+        return None
+
+    def _audit_sign_in(
+        self, call: AuthenticatePassword, user: UserRecord | None, answer: Authenticated
+    ) -> None:
+        self._audit.record(
+            "sign-in.accepted" if answer.ok else "sign-in.refused",
+            ok=answer.ok,
+            source=call.device,
+            account_id=call.account_id,
+            user_id=user.id if user else None,
+            detail={"reason": answer.reason, "with": "pin" if call.is_pin else "password"},
+        )
+
+    def _digest(self, account_id: AccountId, username: str, password: str) -> bytes:
+        text = f"{account_id}\0{username}\0{password}".encode(errors="surrogatepass")
+        return hmac.digest(self._digest_key, text, "sha256")
+
+    def _on_change(self, _stream: str, _kinds: object) -> None:
+        self._forget_basic()
+
+    def _forget_basic(self) -> None:
+        self._generation += 1
+        self._basic.clear()
+
+
+def _is_right(pepper: bytes, secret: str, stored: str | None) -> bool:
+    # Half a surrogate pair, which JSON can carry, is no text and in nobody's password.
+    text = secret[:LONGEST_PASSWORD].encode(errors="replace").decode()
+    if stored is None or text != secret:
+        secrets.waste_time(pepper, text)
+        return False
+    return secrets.verify_password(pepper, text, stored)
+
+
+def _version(stored: str | None) -> str:
+    return hashlib.sha256(stored.encode()).hexdigest()[:16] if stored else ""
+
+
+def _network(address: str) -> str:
+    """Count an IPv6 neighbour by its /64: it has as many addresses as it likes."""
+    if ":" not in address or address.startswith("::ffff:"):
+        return address
+    return ":".join(address.split(":")[:4])
+
+
+def _welcome(user: UserRecord, account: AccountRecord) -> Authenticated:
+    return Authenticated(
+        ok=True,
+        says=_("Hello %(name)s", name=user.display_name),
+        user_id=user.id,
+        username=user.username,
+        display_name=user.display_name,
+        language=user.language or account.language,
+    )
+
+
+def _unknown_card() -> Authenticated:
+    says = _("This card is not known here. Please ask your administrator to add it.")
+    return Authenticated(ok=False, says=says, reason="unknown-card")
+
+
+def _disabled() -> Authenticated:
+    says = _("Your account is switched off. Please ask your administrator.")
+    return Authenticated(ok=False, says=says, reason="disabled")
+
+
+def _not_yet() -> Authenticated:
+    says = _("This printer is still learning who you are. Please try again in a minute.")
+    return Authenticated(ok=False, says=says, reason="not-ready")
+
+
+def _locked(locked: Locked) -> Authenticated:
+    if locked.seconds is None:
+        says = _("Too many attempts. Please ask your administrator for a new password or PIN.")
+    else:
+        minutes = max(1, -(-locked.seconds // 60))
+        says = _("Too many attempts. Please try again in %(minutes)s minutes.", minutes=minutes)
+    return Authenticated(ok=False, says=says, reason="locked")
