@@ -1,0 +1,296 @@
+"""The story: from a document that is sent to paper at the tap of a card, also with the line cut.
+
+Every figure is measured here and now; a step that does not come true ends the story.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from script._demo.pdf import make_pdf
+from script._demo.people import UNKNOWN_CARD, new_card_number
+from script._demo.printer import received
+from script._demo.sending import Sent, send
+from script._demo.site import Site, wait_until
+from script._demo.telling import StepFailedError, step
+from script._demo.terminal import State, Terminal
+
+Job = dict[str, Any]
+
+SHOWN_SECONDS: Final = 10.0
+PRINTED_SECONDS: Final = 15.0
+RECONCILED_SECONDS: Final = 10.0
+CARD_SECONDS: Final = 5.0
+# A card that lies on the reader is one tap: a new tap comes after it was taken away.
+TAP_EVERY_SECONDS: Final = 1.7
+PAGES: Final = 3
+END_OF_PDF: Final = b"%%EOF\n"
+
+
+class Story:
+    """Told once per start, with documents of its own each time."""
+
+    def __init__(self, site: Site, terminal: Terminal) -> None:
+        self.site = site
+        self.terminal = terminal
+        self.stamp = time.strftime("%H%M%S")
+        self.print_all, self.choose = site.readers
+
+    async def tell(self) -> None:
+        job = await self._a_document_is_held()
+        await self._an_unknown_card_is_refused()
+        await self._ben_sees_nothing_and_ada_prints(job)
+        cut = await self._the_line_is_cut()
+        await self._the_line_comes_back(cut)
+        await self._a_card_comes_and_goes()
+        await self._from_the_tap_to_the_first_byte()
+
+    # --- the steps ------------------------------------------------------------------------------
+
+    async def _a_document_is_held(self) -> Job:
+        async with step("1. Ada sends a document to the pull queue", self.site.gateway.log) as line:
+            title = f"Quarter report {self.stamp}.pdf"
+            sent = await self._send(title)
+            require(sent.job_state == "pending-held", f"the queue says {sent.job_state}")
+            began = time.monotonic()
+            job = await self._job_at_primary(title, lambda job: job["state"] == "pending-held")
+            require(job["owner"] == "ada", f"its owner is {job['owner']}")
+            line.says = (
+                f"1. Ada sends {PAGES} pages with ipptool: held at the gateway, in the primary's "
+                f"job list {time.monotonic() - began:.2f} s later"
+            )
+            return job
+
+    async def _an_unknown_card_is_refused(self) -> None:
+        async with step("2. a card nobody knows is tapped", self.site.gateway.log) as line:
+            mark, before = self.terminal.mark(), await self._audit_count("card.unknown")
+            await self._tap(self.print_all, UNKNOWN_CARD)
+            state = await self.terminal.wait_for(
+                lambda state: state["state"] == "refused", "a refusal", since=mark
+            )
+            require(bool(state.get("message")), "the terminal refuses without a word")
+
+            async def audited() -> bool:
+                return await self._audit_count("card.unknown") > before
+
+            require(await wait_until(audited, SHOWN_SECONDS), "no audit row says so")
+            line.says = (
+                f'2. a card nobody knows: refused, the terminal says "{state["message"]}", '
+                "the audit has it"
+            )
+
+    async def _ben_sees_nothing_and_ada_prints(self, job: Job) -> None:
+        log = self.site.gateway.log
+        async with step("3. Ben taps, then Ada", log) as line:
+            state = await self._session("ben")
+            titles = [waiting["title"] for waiting in state["jobs"]]
+            require(titles == [], f"Ben sees {titles}")
+            await self.terminal.sign_out()
+            before = len(received(self.site.folders.output))
+            await self._tap(self.print_all, self._card("ada"))
+            paper = await self._paper(before)
+            require(paper == self._document(job["title"]).read_bytes(), "the file is not the same")
+            line.says = (
+                "3. Ben taps and sees none of Ada's; Ada taps and her document comes out, "
+                f"the same {len(paper)} bytes"
+            )
+
+    async def _the_line_is_cut(self) -> str:
+        site = self.site
+        async with step("4. the line is cut", site.gateway.log) as line:
+            broker = site.broker_pid
+            await site.primary.stop()
+            require(site.primary.pid is None, "the primary still runs")
+            require(broker is None or not Path(f"/proc/{broker}").exists(), "the broker still runs")
+            title = f"Sent while cut {self.stamp}.pdf"
+            before = len(received(site.folders.output))
+            sent = await self._send(title)
+            require(sent.job_state == "pending-held", f"the queue says {sent.job_state}")
+            await asyncio.sleep(TAP_EVERY_SECONDS)
+            await self._tap(self.print_all, self._card("ada"))
+            paper = await self._paper(before)
+            require(paper == self._document(title).read_bytes(), "the file is not the same")
+            line.says = (
+                "4. primary and broker are stopped; Ada sends another document and taps: it prints"
+            )
+            return title
+
+    async def _the_line_comes_back(self, title: str) -> None:
+        site = self.site
+        async with step("5. the line comes back", site.primary.log) as line:
+            site.primary.go()
+            await site.primary_is_up()
+            began = time.monotonic()
+            job = await self._job_at_primary(
+                title, lambda job: job["state"] == "completed" and bool(counted(job))
+            )
+            took = time.monotonic() - began
+            require(took <= RECONCILED_SECONDS, f"it took {took:.1f} s")
+            shown = await self.site.desk.job(job["id"])
+            releases = [entry for entry in shown["timeline"] if entry["event"] == "released"]
+            require(len(releases) == 1, f"the primary shows {len(releases)} releases")
+            pages, source = counted(job)[0]
+            require(pages == PAGES, f"the primary shows {pages} pages")
+            line.says = (
+                f"5. the line comes back: {took:.2f} s later the primary shows the job, its "
+                f"release and its {pages} pages ({source}), once"
+            )
+
+    async def _a_card_comes_and_goes(self) -> None:
+        async with step("6. a new card for Ben", self.site.gateway.log) as line:
+            number = new_card_number()
+            began = time.monotonic()
+            card = await self.site.desk.add_card("ben", number)
+            works = await self._tap_until(number, lambda state: greets(state, "Ben"), began)
+            await self.terminal.sign_out()
+            began = time.monotonic()
+            await self.site.desk.revoke_card(card)
+            await asyncio.sleep(TAP_EVERY_SECONDS - 1)
+            refused = await self._tap_until(
+                number, lambda state: state["state"] == "refused", began
+            )
+            line.says = (
+                f"6. a new card for Ben works at the gateway {works:.1f} s after it was added, and "
+                f"is refused {refused:.1f} s after it was revoked"
+            )
+
+    async def _from_the_tap_to_the_first_byte(self) -> None:
+        async with step("7. from the tap to the first byte", self.site.gateway.log) as line:
+            title = f"Last one {self.stamp}.pdf"
+            await self._send(title)
+            await self._ready_for("ada")
+            before = len(received(self.site.folders.output))
+            began = time.monotonic()
+            await self._tap(self.print_all, self._card("ada"))
+            await self._paper(before)
+            outside = (time.monotonic() - began) * 1000
+            job = await self._job_at_primary(title, lambda job: job["state"] == "completed")
+            shown = await self.site.desk.job(job["id"])
+            figures = [
+                entry["first_byte_ms"]
+                for entry in shown["timeline"]
+                if entry.get("first_byte_ms") is not None
+            ]
+            require(len(figures) == 1, f"the timeline has the figure {len(figures)} times")
+            require(
+                figures[0] <= outside, f"{figures[0]} ms is more than the {outside:.0f} ms seen"
+            )
+            line.says = (
+                f"7. from the card's line at the reader's socket to the first byte at the printer: "
+                f"{figures[0]} ms (the whole document was there after {outside:.0f} ms)"
+            )
+
+    # --- what the steps do ----------------------------------------------------------------------
+
+    def _document(self, title: str) -> Path:
+        return self.site.folders.documents / title
+
+    def _card(self, username: str) -> str:
+        return str(self._person(username)["card"])
+
+    def _person(self, username: str) -> dict[str, Any]:
+        people: list[dict[str, Any]] = self.site.made["people"]
+        return next(person for person in people if person["username"] == username)
+
+    async def _send(self, title: str) -> Sent:
+        path = self._document(title)
+        words = ["Sent from anywhere, waits encrypted near the printer,", "comes out at a tap."]
+        pages = [[f"{title}, page {n} of {PAGES}", *words] for n in range(1, PAGES + 1)]
+        path.write_bytes(make_pdf(title, pages))
+        return await send(
+            self.site.queue("pull"), path, sender="ada", title=title,
+            folder=self.site.folders.documents,
+        )  # fmt: skip
+
+    async def _tap(self, reader: Any, card: str) -> None:
+        said = await reader.tap(card)
+        require(said == "tapped", f"the reader {reader.name}: {said}")
+
+    async def _ready_for(self, username: str) -> None:
+        """Wait until the terminal is free and the same card may be tapped again."""
+        await asyncio.sleep(TAP_EVERY_SECONDS)
+        await self.terminal.wait_for(
+            lambda state: state["state"] == "idle", f"an idle terminal for {username}", seconds=20
+        )
+
+    async def _session(self, username: str) -> State:
+        mark = self.terminal.mark()
+        await self._tap(self.choose, self._card(username))
+        return await self.terminal.wait_for(
+            lambda state: state["state"] == "session", f"{username}'s session", since=mark
+        )
+
+    async def _tap_until(self, card: str, wanted: Callable[[State], bool], began: float) -> float:
+        """Tap again and again until the terminal shows it; returns how long it took."""
+        while True:
+            mark = self.terminal.mark()
+            await self._tap(self.choose, card)
+            state = await self.terminal.wait_for(
+                lambda state: state["state"] in {"refused", "session"}, "an answer", since=mark
+            )
+            took = time.monotonic() - began
+            if wanted(state):
+                return took
+            require(took < CARD_SECONDS, f"after {took:.1f} s it still shows {state['state']}")
+            if state["state"] == "session":
+                await self.terminal.sign_out()
+            await asyncio.sleep(TAP_EVERY_SECONDS)
+
+    async def _paper(self, before: int) -> bytes:
+        """Wait for the next document at the printer; returns its bytes."""
+        output = self.site.folders.output
+
+        async def came() -> bool:
+            return len(received(output)) > before
+
+        require(await wait_until(came, PRINTED_SECONDS, 0.002), "nothing came out of the printer")
+        path = received(output)[-1]
+
+        async def is_whole() -> bool:
+            return path.read_bytes().endswith(END_OF_PDF)
+
+        require(await wait_until(is_whole, PRINTED_SECONDS, 0.002), "only a part came out")
+        return path.read_bytes()
+
+    async def _job_at_primary(self, title: str, wanted: Callable[[Job], bool]) -> Job:
+        """Wait until the primary's job list has the job, once and as wanted."""
+        deadline = time.monotonic() + SHOWN_SECONDS
+        while True:
+            found = [job for job in await self.site.desk.jobs() if job["title"] == title]
+            require(len(found) <= 1, f"the primary shows the job {len(found)} times")
+            if found and wanted(found[0]):
+                job: Job = found[0]
+                return job
+            shown = found[0] if found else "nothing"
+            require(time.monotonic() < deadline, f"after {SHOWN_SECONDS:.0f} s it shows {shown}")
+
+    async def _audit_count(self, event: str) -> int:
+        return len([row for row in await self.site.desk.audit() if row["event"] == event])
+
+
+def require(is_true: bool, otherwise: str) -> None:  # noqa: FBT001
+    """A step's condition.
+
+    Raises:
+        StepFailedError: It does not hold; ``otherwise`` says what was seen.
+    """
+    if not is_true:
+        raise StepFailedError(otherwise)
+
+
+def greets(state: State, name: str) -> bool:
+    shown = str((state.get("person") or {}).get("display_name", ""))
+    return state["state"] == "session" and shown.startswith(name)
+
+
+def counted(job: Job) -> list[tuple[int, str]]:
+    """The page figures of a job with their sources."""
+    return [
+        (count["impressions"], f"{count['source']}, {count['confidence']} confidence")
+        for count in job.get("counts", [])
+        if count["impressions"] is not None
+    ]
