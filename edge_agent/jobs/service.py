@@ -7,47 +7,58 @@ A change that lost a race raises ``IllegalTransitionError`` with the state that 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
 
+from edge_agent.jobs import queries, words
+from edge_agent.jobs.changes import Changer
+from edge_agent.jobs.counting import Counter, Counting
+from edge_agent.jobs.errors import DocumentGoneError, IllegalTransitionError, JobNotFoundError
 from edge_agent.jobs.model import Actor, Document, Job, NewJob
+from edge_agent.jobs.receiving import Body, Receiver
+from edge_agent.jobs.releasing import Release
+from edge_agent.jobs.retention import Retention
+from edge_agent.jobs.store import JobStore
+from edge_agent.jobs.transaction import Transaction, find_job, list_documents
+from edge_agent.spool.spool import Spool
+from shared.clock import Clock
 from shared.ids import AccountId, JobId, PrinterId, QueueId, UserId
+from shared.job_states import Hold, JobEvent, JobState
 from shared.messages.calls import Released
-
-Body = bytes | AsyncIterator[bytes]
-
-
-class Count(Protocol):
-    """What a page counter found; ``impressions`` None means: not counted, see ``note``."""
-
-    @property
-    def impressions(self) -> int | None: ...
-    @property
-    def color(self) -> int | None: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def confidence(self) -> str: ...
-    @property
-    def note(self) -> str: ...
-
-
-class Counter(Protocol):
-    """Counts the pages of one document; never raises for a bad document, says so in ``note``."""
-
-    async def __call__(self, chunks: AsyncIterator[bytes], format: str, /) -> Count: ...  # noqa: A002
 
 
 class JobService:
     """The gateway's jobs. One per gateway; used from its event loop."""
 
+    def __init__(
+        self, store: JobStore, spool: Spool, clock: Clock, *, counter: Counter | None = None
+    ) -> None:
+        self.store = store
+        self.spool = spool
+        self.clock = clock
+        self._on_pending: list[Callable[[Job], None]] = []
+        self._on_changed: list[Callable[[Job], None]] = []
+        self._on_canceled: list[Callable[[Job], None]] = []
+        self.changer = Changer(clock.now, self._tell, spool.erase_soon)
+        self._receiver = Receiver(store, spool, clock, self.changer)
+        self.counting = Counting(store, spool, clock, self.changer, counter)
+        self.retention = Retention(store, spool, clock, self.changer)
+        self.tapped_at: dict[JobId, float] = {}  # until the first byte leaves
+
     async def start(self) -> None:
-        """Open the store, collect orphans, begin retention and counting."""
-        raise RuntimeError
+        """Open the store, collect orphans, begin retention and counting.
+
+        Raises:
+            JobStoreError: The database is of a newer release, or unreadable.
+        """
+        self.store.start()
+        self.retention.start()
+        self.counting.start()
 
     async def stop(self) -> None:
         """End within five seconds; what is committed stays."""
-        raise RuntimeError
+        await self.counting.stop()
+        await self.retention.stop()
+        await self.store.stop()
+        self.spool.close()
 
     # --- intake -------------------------------------------------------------------------------
 
@@ -70,11 +81,15 @@ class JobService:
         Raises:
             SpoolFullError: No room; answer 'server-error-temporary-error'.
         """
-        raise RuntimeError
+        job = await self._receiver.accept(
+            new, format=format, name=name, body=body, began_at=began_at
+        )
+        self.counting.expect(job)
+        return job
 
     async def create(self, new: NewJob) -> Job:
         """Begin a job whose documents follow (Create-Job); held ``job-incoming`` until then."""
-        raise RuntimeError
+        return await self._receiver.create(new)
 
     async def add_document(
         self,
@@ -92,7 +107,12 @@ class JobService:
             IllegalTransitionError: The job takes no more documents.
             SpoolFullError: No room.
         """
-        raise RuntimeError
+        job = await self._receiver.add_document(
+            job_id, format=format, name=name, body=body, last=last
+        )
+        if last:
+            self.counting.expect(job)
+        return job
 
     async def close(self, job_id: JobId) -> Job:
         """Say that no document follows (Close-Job, Send-Document with no data).
@@ -103,17 +123,20 @@ class JobService:
             JobNotFoundError: No such job.
             IllegalTransitionError: The job is complete already.
         """
-        raise RuntimeError
+        job = await self._receiver.close(job_id)
+        if not job.state.is_final:
+            self.counting.expect(job)
+        return job
 
     def has_room(self) -> bool:
         """Whether another job can be taken; False: 'server-error-not-accepting-jobs'."""
-        raise RuntimeError
+        return self.spool.has_room()
 
     # --- looking ------------------------------------------------------------------------------
 
     async def find(self, which: JobId | int) -> Job | None:
         """Find a job by its id or its number (IPP ``job-id``)."""
-        raise RuntimeError
+        return self.store.look(lambda connection: find_job(connection, which))
 
     async def get(self, which: JobId | int) -> Job:
         """Get a job.
@@ -121,7 +144,10 @@ class JobService:
         Raises:
             JobNotFoundError: No such job.
         """
-        raise RuntimeError
+        job = await self.find(which)
+        if job is None:
+            raise JobNotFoundError(which)
+        return job
 
     async def list_jobs(
         self,
@@ -141,23 +167,30 @@ class JobService:
         ones, newest first. ``completed=None``: all, oldest first. ``claimed_name`` with
         ``address`` lists what a claimed user may see: jobs claimed by that name from there.
         """
-        raise RuntimeError
+        wanted = queries.Wanted(
+            account_id, queue_id, owner_id, claimed_name, address, completed, limit, after
+        )
+        return await self.store.read(lambda connection: queries.list_jobs(connection, wanted))
 
     async def count_active(self, queue_id: QueueId) -> int:
         """Count a queue's jobs that are not final (``queued-job-count``)."""
-        raise RuntimeError
+        return await self.store.read(lambda connection: queries.count_active(connection, queue_id))
 
     async def list_waiting(
         self, account_id: AccountId, owner_id: UserId, *, limit: int = 100
     ) -> Sequence[Job]:
-        """List what a person has waiting, oldest first: held ones, and released ones whose
-        printer has not taken them (their ``message`` says why).
+        """List what a person has waiting, oldest first.
+
+        Held jobs, and released ones whose printer has not finished them; ``message`` says why.
         """
-        raise RuntimeError
+        return await self.store.read(
+            lambda connection: queries.list_waiting(connection, account_id, owner_id, limit)
+        )
 
     async def list_documents(self, job_id: JobId) -> Sequence[Document]:
         """List a job's documents in order; empty once they are erased."""
-        raise RuntimeError
+        job = await self.get(job_id)
+        return self.store.look(lambda connection: list_documents(connection, job.number))
 
     def open_document(self, document: Document) -> AsyncIterator[bytes]:
         """Read a document; every chunk is verified before it is given out.
@@ -166,7 +199,8 @@ class JobService:
             DocumentGoneError: It was erased.
             DocumentDamagedError: It is not what was stored (shared.crypto.documents).
         """
-        raise RuntimeError
+        d = document
+        return self.spool.open(d.account_id, d.job_id, d.number, d.location, d.recipients)
 
     # --- changing -----------------------------------------------------------------------------
 
@@ -184,7 +218,12 @@ class JobService:
         job is released at most once; what could not be released is in ``refused`` with a
         sentence. Somebody else's job is refused as one that does not exist.
         """
-        raise RuntimeError
+        wanted = Release(account_id, owner_id, tuple(job_ids), printer_id, actor)
+        if actor.tapped_at is not None:
+            # Known before the commit is: the runner may be faster than this coroutine.
+            note = self._note_tap(actor.tapped_at)
+            return await self.store.submit(lambda tx: wanted.run(tx, self.changer, note))
+        return await self.store.submit(lambda tx: wanted.run(tx, self.changer))
 
     async def release_sender_hold(self, job_id: JobId, actor: Actor) -> Job:
         """Lift the hold that the sender set (IPP Release-Job); other holds stay.
@@ -193,7 +232,14 @@ class JobService:
             JobNotFoundError: No such job.
             IllegalTransitionError: The sender holds it not.
         """
-        raise RuntimeError
+
+        def work(tx: Transaction) -> Job:
+            job = tx.get_job(job_id)
+            if Hold.SENDER not in job.holds:
+                raise IllegalTransitionError(job.state, JobEvent.RELEASED)
+            return self._lift(tx, job, Hold.SENDER, actor, words.SENDER_HOLD_LIFTED)
+
+        return await self.store.submit(work)
 
     async def hold(self, job_id: JobId, actor: Actor) -> Job:
         """Set the sender's hold (IPP Hold-Job) before anything is sent.
@@ -202,7 +248,14 @@ class JobService:
             JobNotFoundError: No such job.
             IllegalTransitionError: It is being printed, or final.
         """
-        raise RuntimeError
+
+        def work(tx: Transaction) -> Job:
+            job = tx.get_job(job_id)
+            holds = job.holds | {Hold.SENDER}
+            says = words.of_holds(holds)
+            return self.changer.change(tx, job, JobEvent.HELD, by=actor, holds=holds, message=says)
+
+        return await self.store.submit(work)
 
     async def cancel(self, job_id: JobId, actor: Actor) -> Job:
         """Cancel a job and erase its documents; a printing one is canceled at the printer too.
@@ -211,7 +264,22 @@ class JobService:
             JobNotFoundError: No such job.
             IllegalTransitionError: It is final; answer 'client-error-not-possible'.
         """
-        raise RuntimeError
+
+        def work(tx: Transaction) -> Job:
+            job = tx.get_job(job_id)
+            done = self.changer.finish(
+                tx,
+                job,
+                JobEvent.CANCELED,
+                by=actor,
+                message=words.CANCELED,
+                reasons=("job-canceled-by-user",),
+            )
+            if job.state in (JobState.PROCESSING, JobState.PROCESSING_STOPPED):
+                tx.after_commit(lambda: _call(self._on_canceled, done))
+            return done
+
+        return await self.store.submit(work)
 
     async def restart(self, job_id: JobId, actor: Actor) -> Job:
         """Print a final job again (IPP Restart-Job), where its documents are still kept.
@@ -221,29 +289,98 @@ class JobService:
             IllegalTransitionError: It is not final.
             DocumentGoneError: Its documents are erased.
         """
-        raise RuntimeError
+
+        def work(tx: Transaction) -> Job:
+            job = tx.get_job(job_id)
+            if job.printer_id is None:
+                raise IllegalTransitionError(job.state, JobEvent.RESTARTED)
+            if job.state.is_final and not tx.list_documents(job):
+                raise DocumentGoneError("its documents are erased")
+            return self.changer.change(
+                tx,
+                job,
+                JobEvent.RESTARTED,
+                by=actor,
+                message=words.PENDING,
+                reasons=(),
+                completed_at=None,
+                processing_at=None,
+                printer_job_id=None,
+                impressions_completed=None,
+            )
+
+        return await self.store.submit(work)
 
     async def adopt(self, job_id: JobId, owner_id: UserId, actor: Actor) -> Job:
         """Give a job of an unknown user to a person; lifts the quarantine hold."""
-        raise RuntimeError
+
+        def work(tx: Transaction) -> Job:
+            job = tx.get_job(job_id)
+            if Hold.QUARANTINE not in job.holds:
+                raise IllegalTransitionError(job.state, JobEvent.RELEASED)
+            holds = (job.holds - {Hold.QUARANTINE}) | {Hold.OWNER}
+            return self.changer.change(
+                tx,
+                job,
+                JobEvent.HELD,
+                by=actor,
+                holds=holds,
+                owner_id=owner_id,
+                message=words.of_holds(holds),
+            )
+
+        return await self.store.submit(work)
 
     async def forget_account(self, account_id: AccountId) -> int:
         """Erase jobs, documents and keys of an account; returns how many documents there were."""
-        raise RuntimeError
+        return await self.retention.forget_account(account_id)
 
     # --- told to others -----------------------------------------------------------------------
 
     def on_pending(self, callback: Callable[[Job], None]) -> None:
         """Call back when a job has become pending with a printer; on the event loop."""
-        raise RuntimeError
+        self._on_pending.append(callback)
 
     def on_changed(self, callback: Callable[[Job], None]) -> None:
         """Call back after every committed change of a job (for terminals); on the event loop."""
-        raise RuntimeError
+        self._on_changed.append(callback)
 
     def figures(self) -> Mapping[str, int | str]:
         """Tell counts for the health page."""
-        raise RuntimeError
+        return {
+            **self.store.look(queries.figures),
+            "free_bytes": self.spool.free_bytes(),
+            "segments": len(self.spool.segments),
+            "day_keys": len(self.spool.keys),
+            "to_count": len(self.counting),
+        }
 
-    def now(self) -> datetime:
-        raise RuntimeError
+    def on_canceled(self, callback: Callable[[Job], None]) -> None:
+        """Call back when a job was canceled while it was being printed; on the event loop."""
+        self._on_canceled.append(callback)
+
+    def _lift(self, tx: Transaction, job: Job, hold: Hold, actor: Actor, says: str) -> Job:
+        holds = job.holds - {hold}
+        if not holds:
+            return self.changer.change(
+                tx, job, JobEvent.RELEASED, by=actor, holds=holds, message=words.PENDING
+            )
+        return self.changer.change(tx, job, JobEvent.HELD, by=actor, holds=holds, message=says)
+
+    def _note_tap(self, tapped_at: float) -> Callable[[Job], None]:
+        def note(job: Job) -> None:
+            self.tapped_at[job.id] = tapped_at
+
+        return note
+
+    def _tell(self, job: Job) -> None:
+        _call(self._on_changed, job)
+        if job.state is JobState.PENDING and job.printer_id is not None:
+            _call(self._on_pending, job)
+        elif job.state.is_final:
+            self.tapped_at.pop(job.id, None)
+
+
+def _call(callbacks: Sequence[Callable[[Job], None]], job: Job) -> None:
+    for callback in callbacks:
+        callback(job)

@@ -9,8 +9,8 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -87,6 +87,8 @@ class Spool:
         self.keys = DayKeys(state / "keys", now, fatal)
         self.segments = Segments(self.folder / "segments", fatal, segment_bytes)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
+        self._erasing: set[Future[None]] = set()
+        self._closed = False
 
     def recover(self, kept: Iterable[Stored]) -> int:
         """Make the folders; erase whatever no committed job speaks of. Tells how many files."""
@@ -107,8 +109,9 @@ class Spool:
         return len(orphans) + self.segments.recover(segments) + self.keys.recover(keys)
 
     def close(self) -> None:
+        self._closed = True
         self.segments.close()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=True)
 
     def free_bytes(self) -> int:
         status = os.statvfs(self.folder)
@@ -158,7 +161,7 @@ class Spool:
         number: int,
         location: str,
         recipients: Sequence[Recipient],
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Read a document; each piece is verified before it is given out.
 
         Raises:
@@ -196,6 +199,24 @@ class Spool:
                 (self._documents / rest).unlink(missing_ok=True)
         self.segments.forget(numbers)
         self.keys.done([stored.key_id for stored in documents])
+
+    async def destroy_unused_keys(self) -> list[str]:
+        """Destroy the day keys that nothing is sealed for, after what is being erased."""
+        await asyncio.gather(*[asyncio.wrap_future(future) for future in tuple(self._erasing)])
+        return await self._in_thread(self.keys.destroy_unused)
+
+    def erase_soon(self, documents: Sequence[Stored]) -> None:
+        """Erase in a thread: to unlink gigabytes takes a while. Orphans wait for the next start."""
+        if documents and not self._closed:
+            future = self._threads.submit(self._erase_and_log, documents)
+            self._erasing.add(future)
+            future.add_done_callback(self._erasing.discard)
+
+    def _erase_and_log(self, documents: Sequence[Stored]) -> None:
+        try:
+            self.erase(documents)
+        except OSError as error:
+            log.warning("a document is not erased until the next start: %s", error)
 
     def discard(self, sealed: Sealed) -> None:
         """Erase a received document that no job was committed for."""

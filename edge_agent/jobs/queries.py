@@ -1,0 +1,70 @@
+"""Looking for jobs; runs on a connection that changes nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from edge_agent.jobs.model import Job
+from edge_agent.jobs.transaction import select_jobs
+from shared.ids import AccountId, QueueId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which jobs of an account; see ``JobService.list_jobs``."""
+
+    account_id: AccountId
+    queue_id: QueueId | None
+    owner_id: UserId | None
+    claimed_name: str | None
+    address: str | None
+    completed: bool | None
+    limit: int
+    after: int
+
+
+def list_jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[Job]:
+    conditions, values = ["account_id = ?"], list[Any]([wanted.account_id])
+    for column in ("queue_id", "owner_id", "claimed_name"):
+        value = getattr(wanted, column)
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            values.append(value)
+    if wanted.address is not None:
+        conditions.append("source_address = ?")
+        values.append(wanted.address)
+    if wanted.completed is not None:
+        conditions.append("state >= 7" if wanted.completed else "state < 7")
+    conditions.append("number > ?")
+    order = "completed_at DESC, number DESC" if wanted.completed else "number"
+    return select_jobs(
+        connection,
+        f"{' AND '.join(conditions)} ORDER BY {order} LIMIT ?",
+        (*values, wanted.after, wanted.limit),
+    )
+
+
+def list_waiting(
+    connection: sqlite3.Connection, account_id: AccountId, owner_id: UserId, limit: int
+) -> list[Job]:
+    return select_jobs(
+        connection,
+        "account_id = ? AND owner_id = ? AND state < 7 ORDER BY number LIMIT ?",
+        (account_id, owner_id, limit),
+    )
+
+
+def count_active(connection: sqlite3.Connection, queue_id: QueueId) -> int:
+    found = connection.execute(
+        "SELECT count(*) FROM jobs WHERE queue_id = ? AND state < 7", (queue_id,)
+    )
+    return int(found.fetchone()[0])
+
+
+def figures(connection: sqlite3.Connection) -> dict[str, int]:
+    """Count the jobs that are not final, and those on their way to a printer."""
+    active = connection.execute("SELECT count(*) FROM jobs WHERE state < 7").fetchone()[0]
+    moving = connection.execute("SELECT count(*) FROM jobs WHERE state IN (3, 5, 6)").fetchone()[0]
+    return {"active_jobs": int(active), "jobs_on_their_way": int(moving)}

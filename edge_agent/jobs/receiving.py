@@ -1,0 +1,173 @@
+"""How a job comes in: its documents on disk, then its row and its fact, then the answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from edge_agent.jobs import words
+from edge_agent.jobs.changes import Changer
+from edge_agent.jobs.errors import IllegalTransitionError
+from edge_agent.jobs.model import Document, Job, NewJob
+from edge_agent.jobs.store import JobStore
+from edge_agent.jobs.transaction import Transaction
+from edge_agent.spool.spool import Sealed, Spool
+from shared.clock import Clock
+from shared.ids import DocumentId, JobId, new_id
+from shared.job_states import Hold, JobEvent, JobState
+
+Body = bytes | AsyncIterator[bytes]
+
+
+class Receiver:
+    """Takes jobs in; the intake side of ``JobService``."""
+
+    def __init__(self, store: JobStore, spool: Spool, clock: Clock, changer: Changer) -> None:
+        self._store = store
+        self._spool = spool
+        self._clock = clock
+        self._changer = changer
+
+    async def accept(
+        self,
+        new: NewJob,
+        *,
+        format: str,  # noqa: A002
+        name: str,
+        body: Body,
+        began_at: float | None,
+    ) -> Job:
+        began = self._clock.monotonic() if began_at is None else began_at
+        job_id, document_id = JobId(new_id()), DocumentId(new_id())
+        sealed = await self._spool.receive(new.account_id, job_id, document_id, 1, body)
+        holds = new.holds
+        job = replace(
+            self._new_job(new, job_id, holds), document_format=format, size_bytes=sealed.size_bytes
+        )
+        received_ms = int((self._clock.monotonic() - began) * 1000)
+
+        def work(tx: Transaction) -> Job:
+            stored = tx.insert_job(job)
+            document = _document(sealed, format, name)
+            tx.insert_document(stored, document)
+            return self._changer.receive(tx, stored, [document], received_ms)
+
+        return await self._store.submit(work, [sealed])
+
+    async def create(self, new: NewJob) -> Job:
+        holds = new.holds | {Hold.INCOMING}
+        job = replace(self._new_job(new, JobId(new_id()), holds), last_document=False)
+        return await self._store.submit(lambda tx: tx.insert_job(job))
+
+    async def add_document(
+        self,
+        job_id: JobId,
+        *,
+        format: str,  # noqa: A002
+        name: str,
+        body: Body,
+        last: bool,
+    ) -> Job:
+        began = self._clock.monotonic()
+        job, number = await self._store.submit(lambda tx: _expecting(tx, job_id))
+        sealed = await self._spool.receive(
+            job.account_id, job_id, DocumentId(new_id()), number, body
+        )
+
+        def work(tx: Transaction) -> Job:
+            seen, still = _expecting(tx, job_id)
+            if still != number:  # two at a time: the other one was faster
+                raise IllegalTransitionError(seen.state, JobEvent.HELD)
+            tx.insert_document(seen, _document(sealed, format, name))
+            now = self._changer.change(
+                tx,
+                seen,
+                JobEvent.HELD,
+                size_bytes=seen.size_bytes + sealed.size_bytes,
+                document_format=seen.document_format or format,
+            )
+            return self._complete(tx, now, began) if last else now
+
+        return await self._store.submit(work, [sealed])
+
+    async def close(self, job_id: JobId) -> Job:
+        began = self._clock.monotonic()
+
+        def work(tx: Transaction) -> Job:
+            job, number = _expecting(tx, job_id)
+            if number == 1:
+                return self._changer.finish(
+                    tx,
+                    job,
+                    JobEvent.ABORTED,
+                    message=words.NO_DOCUMENT,
+                    reasons=("aborted-by-system",),
+                )
+            return self._complete(tx, job, began)
+
+        return await self._store.submit(work)
+
+    def _complete(self, tx: Transaction, job: Job, began: float) -> Job:
+        """Lift the incoming hold; the job is told of as if it had come in one piece."""
+        holds = job.holds - {Hold.INCOMING}
+        event = JobEvent.HELD if holds else JobEvent.RELEASED
+        now = self._changer.change(
+            tx, job, event, holds=holds, message=words.of_holds(holds), last_document=True
+        )
+        received_ms = int((self._clock.monotonic() - began) * 1000)
+        return self._changer.receive(tx, now, tx.list_documents(now), received_ms)
+
+    def _new_job(self, new: NewJob, job_id: JobId, holds: frozenset[Hold]) -> Job:
+        now = self._clock.now()
+        return Job(
+            id=job_id,
+            number=0,
+            account_id=new.account_id,
+            queue_id=new.queue_id,
+            title=new.title,
+            state=JobState.PENDING_HELD if holds else JobState.PENDING,
+            holds=holds,
+            message=" ".join(filter(None, (words.of_holds(holds), new.message))),
+            reasons=(),
+            identity=new.identity,
+            owner_id=new.owner_id,
+            claimed_name=new.claimed_name,
+            source=new.source,
+            document_format="",
+            size_bytes=0,
+            ticket=new.ticket,
+            ticket_ipp=new.ticket_ipp,
+            language=new.language,
+            created_at=now,
+            kept_until=now + timedelta(seconds=new.retention_seconds),
+            revision=1,
+            home_epoch=1,
+            printer_id=new.printer_id,
+            keep_after_printing=new.keep_after_printing,
+        )
+
+
+def _expecting(tx: Transaction, job_id: JobId) -> tuple[Job, int]:
+    """Get a job that still takes documents, and the number of its next one."""
+    job = tx.get_job(job_id)
+    if Hold.INCOMING not in job.holds:
+        raise IllegalTransitionError(job.state, JobEvent.HELD)
+    documents: Sequence[Document] = tx.list_documents(job)
+    return job, len(documents) + 1
+
+
+def _document(sealed: Sealed, format: str, name: str) -> Document:  # noqa: A002
+    return Document(
+        id=sealed.document_id,
+        job_id=sealed.job_id,
+        number=sealed.number,
+        format=format,
+        name=name,
+        size_bytes=sealed.size_bytes,
+        sha256=sealed.sha256,
+        compression="none",
+        location=sealed.location,
+        account_id=sealed.account_id,
+        recipients=(sealed.recipient,),
+    )

@@ -1,0 +1,141 @@
+"""Erase: retention is running code.
+
+Every few seconds: documents whose time is over are erased (a job that still waited is canceled
+as expired), jobs that never got all their documents are aborted, day keys that nothing is sealed
+for are destroyed and the WAL is cut, where wrapped keys linger otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import Final
+
+from edge_agent.jobs import rows, words
+from edge_agent.jobs.changes import Changer
+from edge_agent.jobs.errors import JobStoreError, SpoolFullError
+from edge_agent.jobs.store import JobStore
+from edge_agent.jobs.transaction import Transaction, select_jobs
+from edge_agent.spool.spool import Spool
+from shared.clock import Clock
+from shared.ids import AccountId
+from shared.job_states import Hold, JobEvent, JobState
+from shared.messages.events import AccountForgotten
+
+TICK_SECONDS: Final = 5.0
+AT_ONCE: Final = 200  # jobs in one transaction: intake waits for no longer than that takes
+INCOMING_FOR: Final = timedelta(minutes=5)  # multiple-operation-time-out
+FINAL_FOR: Final = timedelta(days=7)  # how long a final job can be looked up
+
+log = logging.getLogger(__name__)
+
+
+class Retention:
+    """The clock that erases."""
+
+    def __init__(self, store: JobStore, spool: Spool, clock: Clock, changer: Changer) -> None:
+        self._store = store
+        self._spool = spool
+        self._clock = clock
+        self._changer = changer
+        self._wal_is_due = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="retention")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=5)
+
+    async def tick(self) -> None:
+        """Erase everything whose time is over."""
+        for work in (self._expire, self._abort_incomplete, self._forget_final):
+            done = AT_ONCE
+            while done == AT_ONCE:
+                done = await self._store.submit(work)
+        await self.destroy_keys()
+        self._store.refill_reserve()
+
+    async def destroy_keys(self) -> None:
+        """Destroy the day keys that nothing is sealed for, then cut the WAL."""
+        destroyed = await self._spool.destroy_unused_keys()
+        if destroyed:
+            log.info("%d day keys were destroyed: nothing was sealed for them", len(destroyed))
+        if destroyed or self._wal_is_due:
+            self._wal_is_due = not await self._store.checkpoint()
+
+    async def forget_account(self, account_id: AccountId) -> int:
+        """Erase jobs, documents and keys of an account, and say so to the primary."""
+
+        def work(tx: Transaction) -> int:
+            jobs = select_jobs(tx.connection, "account_id = ?", (account_id,))
+            documents = sum(self._changer.erase_documents(tx, job) for job in jobs)
+            tx.connection.execute("DELETE FROM jobs WHERE account_id = ?", (account_id,))
+            tx.enqueue(AccountForgotten(account_id, documents, self._clock.now()))
+            return documents
+
+        documents = await self._store.submit(work)
+        await self.destroy_keys()
+        return documents
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.tick()
+            except (JobStoreError, SpoolFullError, OSError) as error:
+                log.warning("nothing was erased this time: %s", error)
+            await self._clock.sleep(TICK_SECONDS)
+
+    def _expire(self, tx: Transaction) -> int:
+        """Erase documents whose time is over; those being printed are left to their runner."""
+        now = rows.to_milliseconds(self._clock.now())
+        over = select_jobs(
+            tx.connection,
+            "number IN (SELECT DISTINCT job_number FROM documents WHERE kept_until <= ?)"
+            " AND state NOT IN (5, 6) LIMIT ?",
+            (now, AT_ONCE),
+        )
+        for job in over:
+            if job.state.is_final:
+                self._changer.erase_documents(tx, job)
+            else:
+                self._changer.finish(
+                    tx,
+                    job,
+                    JobEvent.EXPIRED,
+                    message=words.EXPIRED,
+                    reasons=("job-canceled-by-system",),
+                )
+        return len(over)
+
+    def _abort_incomplete(self, tx: Transaction) -> int:
+        before = rows.to_milliseconds(self._clock.now() - INCOMING_FOR)
+        waiting = select_jobs(
+            tx.connection,
+            "last_document = 0 AND state < 7 AND created_at <= ? LIMIT ?",
+            (before, AT_ONCE),
+        )
+        for job in waiting:
+            if Hold.INCOMING in job.holds and job.state is JobState.PENDING_HELD:
+                self._changer.finish(
+                    tx,
+                    job,
+                    JobEvent.ABORTED,
+                    message=words.INCOMPLETE,
+                    reasons=("aborted-by-system",),
+                )
+        return len(waiting)
+
+    def _forget_final(self, tx: Transaction) -> int:
+        """Forget final jobs; never the newest, whose number must not be given again."""
+        before = rows.to_milliseconds(self._clock.now() - FINAL_FOR)
+        gone = tx.connection.execute(
+            "DELETE FROM jobs WHERE number IN (SELECT number FROM jobs WHERE state >= 7"
+            " AND completed_at <= ? AND number < (SELECT max(number) FROM jobs)"
+            " AND NOT EXISTS (SELECT 1 FROM documents WHERE job_number = jobs.number) LIMIT ?)",
+            (before, AT_ONCE),
+        )
+        return gone.rowcount

@@ -1,0 +1,321 @@
+"""The job store: one committing thread, many clients, one fsync for all who wait.
+
+A client hands in a *work*: a function of the transaction. The thread takes every work that waits,
+appends their small documents to the segment, runs each work between savepoints (one that raises
+is rolled back alone), brings the segment to disk, commits, and only then answers them all::
+
+    append documents -> works -> fdatasync(segment) -> COMMIT (WAL, synchronous=FULL) -> answers
+
+A disk that is full refuses works that bring documents; the others get the reserved space, so that
+release and sign-in go on. Any other failure of the disk ends the process (spool/durable.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from edge_agent.jobs import schema
+from edge_agent.jobs.errors import JobStoreError, SpoolFullError
+from edge_agent.jobs.reserve import Reserve
+from edge_agent.jobs.transaction import Transaction
+from edge_agent.spool.durable import Fatal, end_process
+from edge_agent.spool.spool import Sealed, Spool, Stored
+
+T = TypeVar("T")
+Work = Callable[[Transaction], T]
+
+MOST_WORKS: Final = 256  # in one commit
+MOST_WAITING: Final = 4096
+CHECKPOINT_PAGES: Final = 4000
+STOP_SECONDS: Final = 5.0
+_PRIMARY_CODE: Final = 0xFF
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Submission:
+    """A work, its documents, and who waits for the answer."""
+
+    work: Callable[[Any], Any]
+    sealed: Sequence[Sealed]
+    future: asyncio.Future[Any]
+    alone: bool = False  # gets the bare connection, outside a transaction
+    result: Any = None
+    error: BaseException | None = None
+    callbacks: list[Callable[[], None]] = field(default_factory=list)
+
+
+class JobStore:
+    """``<state>/jobs.db`` and the segment of small documents; used from one event loop."""
+
+    def __init__(
+        self,
+        state: Path,
+        spool: Spool,
+        *,
+        reserve_bytes: int = 32 * 1024 * 1024,
+        fatal: Fatal = end_process,
+    ) -> None:
+        self.path = state / "jobs.db"
+        self._spool = spool
+        self._fatal = fatal
+        self._reserve = Reserve(state / "reserve", reserve_bytes)
+        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._slots = asyncio.Semaphore(MOST_WAITING)
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="jobs-reader")
+        self._fact_listeners: list[Callable[[], None]] = []
+        self._thread: threading.Thread | None = None
+        self._stopped = True
+
+    def start(self) -> None:
+        """Open the database and begin to commit; what no job speaks of is erased.
+
+        Raises:
+            JobStoreError: The database is of a newer release, or unreadable.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._connection = schema.open_for_writing(self.path)
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchone()
+        self._near_reader = schema.open_for_reading(self.path)
+        self._far_reader = schema.open_for_reading(self.path)
+        kept = self._connection.execute("SELECT location, key_id FROM documents")
+        orphans = self._spool.recover(Stored(*row) for row in kept)
+        if orphans:
+            log.info("%d files that belong to no job were erased", orphans)
+        self._reserve.fill()
+        self._loop = asyncio.get_running_loop()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="jobs-commit", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Commit what waits, then close."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._queue.put(None)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, STOP_SECONDS)
+        self._readers.shutdown(wait=True)
+        for connection in (self._near_reader, self._far_reader, self._connection):
+            connection.close()
+
+    async def submit(self, work: Work[T], sealed: Sequence[Sealed] = ()) -> T:
+        """Run a work in a transaction; durable when this returns.
+
+        The documents are the store's from here on: placed before the work runs (their
+        ``location`` is set), erased when it fails. Whoever stops waiting does not undo it.
+
+        Raises:
+            SpoolFullError: The disk is full.
+            JobStoreError: The store is stopped, or somebody else locks the database.
+        """
+        return cast(T, await self._submit(work, sealed, alone=False))
+
+    async def checkpoint(self) -> bool:
+        """Bring the WAL into the database and cut it to nothing; False when a reader hinders."""
+        busy, _, _ = await self._submit(_truncate_wal, (), alone=True)
+        return not busy
+
+    def look(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query that takes microseconds, here and now."""
+        return query(self._near_reader)
+
+    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query in the readers' thread."""
+        run = self._loop.run_in_executor
+        return await run(self._readers, query, self._far_reader)
+
+    def on_facts(self, callback: Callable[[], None]) -> None:
+        """Call back on the event loop after a commit that queued facts for the primary."""
+        self._fact_listeners.append(callback)
+
+    def refill_reserve(self) -> None:
+        """Take the reserved space again once there is room."""
+        if self._spool.has_room():
+            self._reserve.fill()
+
+    async def _submit(
+        self, work: Callable[[Any], Any], sealed: Sequence[Sealed], *, alone: bool
+    ) -> Any:
+        try:
+            if self._slots.locked():
+                log.warning("%d works wait for the disk", MOST_WAITING)
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            self._discard(sealed)
+            raise
+        try:
+            if self._stopped:
+                self._discard(sealed)
+                raise JobStoreError("the job store is stopped")
+            submission = _Submission(work, sealed, self._loop.create_future(), alone)
+            self._queue.put(submission)
+            return await submission.future
+        finally:
+            self._slots.release()
+
+    # --- the committing thread ----------------------------------------------------------------
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batch, stopping = self._next_batch()
+            try:
+                facts = self._commit(batch)
+            except Exception as error:  # noqa: BLE001  the thread's top: a defect must not hide
+                self._fatal("committing jobs", error)
+            self._answer(batch, facts)
+
+    def _next_batch(self) -> tuple[list[_Submission], bool]:
+        batch: list[_Submission] = []
+        item = self._queue.get()
+        while item is not None:
+            batch.append(item)
+            if item.alone or len(batch) == MOST_WORKS:
+                return batch, False
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, batch: Sequence[_Submission]) -> int:
+        """Commit what can be; every submission has its result or its error afterwards."""
+        works = [item for item in batch if not item.alone]
+        self._place(works)
+        facts = 0
+        try:
+            facts = self._transact(works) if works else 0
+        except sqlite3.Error as error:
+            self._roll_back()
+            if not _is_full(error):
+                self._give_up(works, error)
+            else:
+                facts = self._commit_in_reserve(works)
+        for item in batch:
+            if item.alone:
+                self._run_alone(item)
+        return facts
+
+    def _place(self, works: Sequence[_Submission]) -> None:
+        """Append small documents to the segment."""
+        waiting = [sealed for item in works for sealed in item.sealed if sealed.bytes_for_segment]
+        if not waiting:
+            return
+        try:
+            locations = self._spool.segments.append([s.bytes_for_segment for s in waiting])
+        except OSError as error:
+            log.warning("no document could be stored: %s", error)
+            for item in works:
+                if any(sealed.bytes_for_segment for sealed in item.sealed):
+                    item.error = SpoolFullError()
+            return
+        for sealed, location in zip(waiting, locations, strict=True):
+            sealed.location, sealed.bytes_for_segment = location, b""
+
+    def _transact(self, works: Sequence[_Submission]) -> int:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        transaction = Transaction(connection)
+        for item in works:
+            if item.error is None:
+                self._run_work(transaction, item)
+        if any(item.sealed and item.error is None for item in works):
+            self._spool.segments.sync()
+        connection.execute("COMMIT")
+        return transaction.facts
+
+    def _run_work(self, transaction: Transaction, item: _Submission) -> None:
+        connection = self._connection
+        connection.execute("SAVEPOINT work")
+        transaction.callbacks = item.callbacks = []
+        try:
+            item.result = item.work(transaction)
+        except sqlite3.OperationalError:
+            raise  # the disk's or the database's trouble concerns the whole batch
+        except Exception as error:  # noqa: BLE001  handed to whoever waits for this work
+            connection.execute("ROLLBACK TO work")
+            item.error, item.callbacks = error, []
+        connection.execute("RELEASE work")
+
+    def _commit_in_reserve(self, works: Sequence[_Submission]) -> int:
+        """The disk is full: refuse documents, spend the reserve on everything else."""
+        for item in works:
+            if item.sealed and item.error is None:
+                item.error = SpoolFullError()
+        self._reserve.spend()
+        try:
+            return self._transact(works)
+        except sqlite3.Error as error:
+            self._roll_back()
+            self._give_up(works, error)
+            return 0
+
+    def _give_up(self, works: Sequence[_Submission], error: sqlite3.Error) -> None:
+        if error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_IOERR and not _is_full(error):
+            self._fatal("committing jobs", error)
+        log.error("the job database refused a commit: %s", error)
+        for item in works:
+            item.error = SpoolFullError() if _is_full(error) else JobStoreError(str(error))
+            item.callbacks = []
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _run_alone(self, item: _Submission) -> None:
+        try:
+            item.result = item.work(self._connection)
+        except sqlite3.Error as error:
+            self._give_up([item], error)
+
+    # --- back on the event loop ---------------------------------------------------------------
+
+    def _answer(self, batch: Sequence[_Submission], facts: int) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._settle, batch, facts)
+        except RuntimeError:
+            log.warning("%d commits had nobody left to tell", len(batch))
+
+    def _settle(self, batch: Sequence[_Submission], facts: int) -> None:
+        for item in batch:
+            if item.error is not None:
+                self._discard(item.sealed)
+            for callback in item.callbacks:
+                callback()
+            if item.future.done():
+                continue
+            if item.error is not None:
+                item.future.set_exception(item.error)
+            else:
+                item.future.set_result(item.result)
+        if facts:
+            for listener in self._fact_listeners:
+                listener()
+
+    def _discard(self, sealed: Sequence[Sealed]) -> None:
+        for document in sealed:
+            self._spool.discard(document)
+
+
+def _truncate_wal(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    return cast(
+        tuple[int, int, int], connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    )
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0)
+    # The shared-memory index of the WAL cannot grow either: reported as an I/O error.
+    return code & _PRIMARY_CODE == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE
