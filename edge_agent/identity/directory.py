@@ -31,6 +31,7 @@ from shared.messages.records import (
 )
 
 R = TypeVar("R")
+T = TypeVar("T")
 OnChange = Callable[[str, frozenset[str]], None]
 
 
@@ -70,7 +71,9 @@ class Directory:
         self._replica = replica
         self._unseal = unseal
         self._clock = clock
-        self._secrets: dict[str, tuple[SecretRecord, bytes]] = {}
+        self._cache: dict[tuple[str, ...], Any] = {}
+        self._generation = 0
+        replica.subscribe(self._on_change)
 
     def subscribe(self, callback: OnChange) -> None:
         """Hear of changes, as stream and kinds; may be called from any thread."""
@@ -78,10 +81,12 @@ class Directory:
 
     def gateway(self) -> GatewayRecord | None:
         stream = gateway_stream(self.gateway_id)
-        return self._replica.find(GatewayRecord, stream, self.gateway_id)
+        find = self._replica.find
+        return self._cached(("gateway",), lambda: find(GatewayRecord, stream, self.gateway_id))
 
     def account_ids(self) -> list[AccountId]:
-        served = self._replica.list(ServedAccountRecord, gateway_stream(self.gateway_id))
+        stream = gateway_stream(self.gateway_id)
+        served = self._cached(("served",), lambda: self._replica.list(ServedAccountRecord, stream))
         return [record.id for record in served]
 
     def accounts(self) -> list[AccountRecord]:
@@ -90,16 +95,20 @@ class Directory:
 
     def account(self, account_id: AccountId) -> AccountRecord | None:
         """Find an account that this gateway serves; what it no longer serves it does not know."""
-        stream = gateway_stream(self.gateway_id)
-        if self._replica.find(ServedAccountRecord, stream, account_id) is None:
+        if account_id not in self.account_ids():
             return None
-        return self._replica.find(AccountRecord, account_stream(account_id), account_id)
+        stream = account_stream(account_id)
+        find = self._replica.find
+        return self._cached(
+            ("account", account_id), lambda: find(AccountRecord, stream, account_id)
+        )
 
     def account_by_short_name(self, short_name: str) -> AccountRecord | None:
         return next((a for a in self.accounts() if a.short_name == short_name), None)
 
     def queues(self, account_id: AccountId) -> Sequence[QueueRecord]:
-        return self._replica.list(QueueRecord, account_stream(account_id))
+        stream = account_stream(account_id)
+        return self._cached(("queues", account_id), lambda: self._replica.list(QueueRecord, stream))
 
     def queue(self, account_id: AccountId, path: str) -> QueueRecord | None:
         return self._replica.lookup(QueueRecord, account_stream(account_id), path)
@@ -188,16 +197,29 @@ class Directory:
         return age is None or age.total_seconds() > account.offline_limit_seconds
 
     def _keys(self, account_id: AccountId, purpose: str) -> list[bytes]:
+        keys = self._cached(("keys", account_id, purpose), lambda: self._open(account_id, purpose))
+        if not keys:
+            raise MissingSecretError(f"{purpose} of account {account_id} is not here yet")
+        return keys
+
+    def _open(self, account_id: AccountId, purpose: str) -> list[bytes]:
+        """Open the account's secrets of one purpose, newest first."""
         records = self._replica.list(SecretRecord, gateway_stream(self.gateway_id))
         ours = [r for r in records if r.account_id == account_id and r.purpose == purpose]
-        if not ours:
-            raise MissingSecretError(f"{purpose} of account {account_id} is not here yet")
         ours.sort(key=lambda record: -record.version)
-        return [self._opened(record) for record in ours]
+        return [self._unseal(record) for record in ours]
 
-    def _opened(self, record: SecretRecord) -> bytes:
-        known = self._secrets.get(record.id)
-        if known is None or known[0] != record:
-            known = (record, self._unseal(record))
-            self._secrets[record.id] = known
-        return known[1]
+    def _cached(self, key: tuple[str, ...], load: Callable[[], T]) -> T:
+        """Remember what was read until the replica changes; a tap reads much of it each time."""
+        if key in self._cache:
+            found: T = self._cache[key]
+            return found
+        generation = self._generation
+        found = load()
+        if generation == self._generation:
+            self._cache[key] = found
+        return found
+
+    def _on_change(self, _stream: str, _kinds: object) -> None:
+        self._generation += 1
+        self._cache = {}

@@ -189,7 +189,10 @@ def _load(tx: Transaction) -> dict[str, Pairing]:
         "SELECT id, account_id, printer_id, reader_id, name, token_hash, seen"
         " FROM terminals WHERE revoked=0"
     )
-    return {row[0]: Pairing(*row[:6], bool(row[6])) for row in rows}
+    return {
+        row[0]: Pairing(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]))
+        for row in rows
+    }
 
 
 def _printable(name: str) -> str:
