@@ -26,7 +26,6 @@ from sqlalchemy import (
     create_engine,
     event,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -72,8 +71,24 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def clean_text(text: str) -> str:
+    """What every database can keep: PostgreSQL has no NUL, and nobody has half a character."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+class CleanText(TypeDecorator[str]):
+    """Text from people and devices, made keepable."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else clean_text(value)
+
+
 Id: Final = String(36)  # a UUID as text, see shared.ids
-Json: Final = JSON().with_variant(JSONB(), "postgresql")
+Json: Final = JSON()  # Not JSONB, which refuses an escaped NUL; nothing looks inside by SQL.
 
 _ID_TYPES: Final = (
     ids.VendorId,
@@ -102,7 +117,7 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=dict(NAMING))
     type_annotation_map: ClassVar[Any] = {
         datetime: Moment(),
-        str: Text(),
+        str: CleanText(),
         dict[str, Any]: Json,
         list[str]: Json,
         **dict.fromkeys(_ID_TYPES, Id),

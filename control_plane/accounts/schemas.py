@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from control_plane.schemas import Body, Language, Name, Seconds, ShortName, TimeZone, View
+
+
+class NewAccount(Body):
+    name: Name
+    short_name: ShortName
+    language: Language = "en"
+    time_zone: TimeZone = "UTC"
+
+
+class AccountChanges(Body):
+    name: Name | None = None
+    language: Language | None = None
+    time_zone: TimeZone | None = None
+    retention_seconds: Seconds | None = None
+    titles_visible_to_vendor: bool | None = None
+    claimed_allowed: bool | None = None
+    offline_limit_seconds: Seconds | None = None
+    card_needs_pin: bool | None = None
+
+
+class LicenceExtension(Body):
+    """A vendor extends what its account may add."""
+
+    devices: Annotated[int, Field(ge=1, le=100_000)]
+    expires_at: datetime
+
+
+class AccountView(View):
+    id: str
+    vendor_id: str
+    name: str
+    short_name: str
+    language: str
+    time_zone: str
+    retention_seconds: int
+    titles_visible_to_vendor: bool
+    claimed_allowed: bool
+    offline_limit_seconds: int | None
+    card_needs_pin: bool
+    created_at: datetime
+    version: int
+
+
+class LicenceView(View):
+    kind: str
+    devices: int
+    expires_at: datetime

@@ -1,0 +1,86 @@
+"""What the audit holds, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from control_plane.audit.models import AuditEvent
+from shared.i18n import gettext, mark
+
+_ = gettext
+
+# ``%(who)s`` did something; ``%(what)s`` is the name or last digits where the row has one.
+_SENTENCES: Final[Mapping[tuple[str, str], str]] = {
+    ("sign-in", "ok"): mark("%(who)s signed in"),
+    ("sign-in.ok", "ok"): mark("%(who)s signed in"),
+    ("sign-in.succeeded", "ok"): mark("%(who)s signed in"),
+    ("sign-in.refused", "refused"): mark("A sign-in as %(what)s was refused"),
+    ("sign-out", "ok"): mark("%(who)s signed out"),
+    ("card.unknown", "refused"): mark("A card nobody knows was tapped"),
+    ("card.tapped", "ok"): mark("A card was tapped"),
+    ("card.tapped", "refused"): mark("A card was tapped and refused"),
+    ("card.created", "ok"): mark("%(who)s added a card %(what)s"),
+    ("card.added", "ok"): mark("%(who)s added a card %(what)s"),
+    ("card.revoked", "ok"): mark("%(who)s revoked a card %(what)s"),
+    ("user.created", "ok"): mark("%(who)s added the person %(what)s"),
+    ("user.changed", "ok"): mark("%(who)s changed the person %(what)s"),
+    ("user.deleted", "ok"): mark("%(who)s removed the person %(what)s"),
+    ("printer.created", "ok"): mark("%(who)s added the printer %(what)s"),
+    ("printer.changed", "ok"): mark("%(who)s changed the printer %(what)s"),
+    ("printer.deleted", "ok"): mark("%(who)s removed the printer %(what)s"),
+    ("queue.created", "ok"): mark("%(who)s added the queue %(what)s"),
+    ("queue.changed", "ok"): mark("%(who)s changed the queue %(what)s"),
+    ("queue.deleted", "ok"): mark("%(who)s removed the queue %(what)s"),
+    ("site.created", "ok"): mark("%(who)s added the site %(what)s"),
+    ("site.changed", "ok"): mark("%(who)s changed the site %(what)s"),
+    ("site.deleted", "ok"): mark("%(who)s removed the site %(what)s"),
+    ("reader.created", "ok"): mark("%(who)s added the card reader %(what)s"),
+    ("reader.refused", "refused"): mark("A stranger connected to a card reader's port"),
+    ("gateway.created", "ok"): mark("%(who)s added the gateway %(what)s"),
+    ("gateway.code", "ok"): mark("%(who)s made an enrolment code for the gateway %(what)s"),
+    ("gateway.enrolled", "ok"): mark("The gateway %(what)s was enrolled"),
+    ("gateway.revoked", "ok"): mark("%(who)s revoked the gateway %(what)s"),
+    ("terminal.code", "ok"): mark("%(who)s made a pairing code for a terminal"),
+    ("terminal.code-created", "ok"): mark("%(who)s made a pairing code for a terminal"),
+    ("terminal.paired", "ok"): mark("A terminal was paired with its printer"),
+    ("terminal.refused", "refused"): mark("An unpaired terminal asked for data and got none"),
+    ("terminal.revoked", "ok"): mark("%(who)s revoked a terminal"),
+    ("ipp.refused", "refused"): mark("A print client was refused: %(what)s"),
+    ("account.created", "ok"): mark("%(who)s made the account %(what)s"),
+    ("account.changed", "ok"): mark("%(who)s changed the account"),
+    ("licence.extended", "ok"): mark("%(who)s extended the licence"),
+    ("domain.created", "ok"): mark("%(who)s added the domain %(what)s"),
+    ("domain.verified", "ok"): mark("The domain %(what)s was verified"),
+    ("role.created", "ok"): mark("%(who)s made the role %(what)s"),
+    ("grant.created", "ok"): mark("%(who)s let the vendor look in for a time"),
+    ("job.released", "ok"): mark("%(who)s released a job"),
+    ("job.canceled", "ok"): mark("%(who)s deleted a job"),
+}
+_NAMES: Final = ("name", "display_name", "username", "last4", "reason", "operation", "path")
+
+
+def sentence(event: AuditEvent) -> str:
+    """Say what happened; what we have no sentence for is named by its keyword."""
+    words = _SENTENCES.get((event.event, event.outcome))
+    if words is None:
+        refused = _("refused") if event.outcome == "refused" else ""
+        return " · ".join(part for part in (event.event, what(event), refused) if part)
+    return " ".join(_(words, who=who(event), what=what(event)).split())
+
+
+def who(event: AuditEvent) -> str:
+    if event.actor_name:
+        return event.actor_name
+    return {
+        "cli": _("The command line"),
+        "gateway": _("A gateway"),
+        "system": "Spoolhouse",
+    }.get(event.actor_kind, _("Somebody"))
+
+
+def what(event: AuditEvent) -> str:
+    for key in _NAMES:
+        if value := event.detail.get(key):
+            return f"…{value}" if key == "last4" else str(value)
+    return ""

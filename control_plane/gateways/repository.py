@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from control_plane import tenants
+from control_plane.gateways.models import Gateway, GatewayAccount, GatewayState
+from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.tenants import Tenant
+from shared.ids import AccountId, GatewayId
+
+
+def get_by_id(session: Session, gateway_id: GatewayId) -> Gateway | None:
+    """Whoever's it is: for the link, which knows a gateway by its certificate."""
+    return session.get(Gateway, gateway_id)
+
+
+def find_gateway(session: Session, tenant: Tenant, gateway_id: GatewayId) -> Gateway | None:
+    """A gateway of one's own."""
+    return session.scalars(
+        select(Gateway).where(Gateway.tenant == str(tenant), Gateway.id == gateway_id)
+    ).one_or_none()
+
+
+def find_by_name(session: Session, tenant: Tenant, name: str) -> Gateway | None:
+    return session.scalars(
+        select(Gateway)
+        .where(Gateway.tenant == str(tenant), Gateway.name == name, Gateway.revoked_at.is_(None))
+        .limit(1)
+    ).one_or_none()
+
+
+def _visible_to(tenant: Tenant) -> Select[Gateway]:
+    """A tenant's own, and for an account also those that serve it."""
+    own = Gateway.tenant == str(tenant)
+    if tenant.account_id is None:
+        return select(Gateway).where(own)
+    serving = select(GatewayAccount.gateway_id).where(
+        GatewayAccount.account_id == tenant.account_id, GatewayAccount.ended_at.is_(None)
+    )
+    return select(Gateway).where(or_(own, Gateway.id.in_(serving)))
+
+
+def find_visible(session: Session, tenant: Tenant, gateway_id: GatewayId) -> Gateway | None:
+    return session.scalars(_visible_to(tenant).where(Gateway.id == gateway_id)).one_or_none()
+
+
+def list_gateways(
+    session: Session,
+    tenant: Tenant,
+    *,
+    text: str | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[Gateway]:
+    query = _visible_to(tenant).where(Gateway.revoked_at.is_(None))
+    if text:
+        query = query.where(contains(Gateway.name, text))
+    return paginate(session, query, (Gateway.name, Gateway.id), cursor=cursor, limit=limit)
+
+
+def find_serving(session: Session, account_id: AccountId, gateway_id: GatewayId) -> Gateway | None:
+    return session.scalars(
+        select(Gateway)
+        .join(GatewayAccount, GatewayAccount.gateway_id == Gateway.id)
+        .where(
+            GatewayAccount.account_id == account_id,
+            GatewayAccount.ended_at.is_(None),
+            Gateway.id == gateway_id,
+        )
+    ).one_or_none()
+
+
+def find_service(
+    session: Session, gateway_id: GatewayId, account_id: AccountId
+) -> GatewayAccount | None:
+    return session.get(GatewayAccount, (gateway_id, account_id))
+
+
+def served_accounts(session: Session, gateway_id: GatewayId) -> Sequence[AccountId]:
+    return session.scalars(
+        select(GatewayAccount.account_id)
+        .where(GatewayAccount.gateway_id == gateway_id, GatewayAccount.ended_at.is_(None))
+        .order_by(GatewayAccount.account_id)
+    ).all()
+
+
+def serving_gateways(session: Session, account_id: AccountId) -> Sequence[Gateway]:
+    return session.scalars(
+        select(Gateway)
+        .join(GatewayAccount, GatewayAccount.gateway_id == Gateway.id)
+        .where(
+            GatewayAccount.account_id == account_id,
+            GatewayAccount.ended_at.is_(None),
+            Gateway.revoked_at.is_(None),
+        )
+        .order_by(Gateway.id)
+    ).all()
+
+
+def states(session: Session, ids: Sequence[GatewayId]) -> dict[GatewayId, GatewayState]:
+    rows = session.scalars(select(GatewayState).where(GatewayState.gateway_id.in_(ids)))
+    return {row.gateway_id: row for row in rows}
+
+
+def names(session: Session, account_id: AccountId, ids: Sequence[GatewayId]) -> dict[str, str]:
+    rows = session.scalars(_visible_to(tenants.account(account_id)).where(Gateway.id.in_(ids)))
+    return {gateway.id: gateway.name for gateway in rows}

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from control_plane.groups.models import Group, GroupMember
+from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from shared.ids import AccountId, UserId
+
+
+def find_group(session: Session, account_id: AccountId, group_id: str) -> Group | None:
+    return session.scalars(
+        select(Group).where(Group.account_id == account_id, Group.id == group_id)
+    ).one_or_none()
+
+
+def find_by_name(session: Session, account_id: AccountId, name: str) -> Group | None:
+    return session.scalars(
+        select(Group).where(Group.account_id == account_id, Group.name == name)
+    ).one_or_none()
+
+
+def list_groups(
+    session: Session,
+    account_id: AccountId,
+    *,
+    text: str | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[Group]:
+    query = select(Group).where(Group.account_id == account_id)
+    if text:
+        query = query.where(contains(Group.name, text))
+    return paginate(session, query, (Group.name, Group.id), cursor=cursor, limit=limit)
+
+
+def members(session: Session, account_id: AccountId, group_id: str) -> Sequence[UserId]:
+    return session.scalars(
+        select(GroupMember.user_id)
+        .join(Group, GroupMember.group_id == Group.id)
+        .where(Group.account_id == account_id, Group.id == group_id)
+        .order_by(GroupMember.user_id)
+    ).all()
+
+
+def groups_of_user(session: Session, account_id: AccountId, user_id: UserId) -> tuple[str, ...]:
+    return tuple(
+        session.scalars(
+            select(Group.id)
+            .join(GroupMember, GroupMember.group_id == Group.id)
+            .where(Group.account_id == account_id, GroupMember.user_id == user_id)
+            .order_by(Group.id)
+        )
+    )
+
+
+def set_members(session: Session, group_id: str, user_ids: Sequence[UserId]) -> None:
+    session.execute(delete(GroupMember).where(GroupMember.group_id == group_id))
+    session.add_all(GroupMember(group_id=group_id, user_id=user_id) for user_id in user_ids)
+    session.flush()

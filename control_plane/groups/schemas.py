@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+from control_plane.schemas import Body, Identifier, Name, View
+from shared.ids import UserId
+
+
+class NewGroup(Body):
+    name: Name
+    user_ids: tuple[Annotated[UserId, Identifier], ...] = ()
+
+
+class GroupChanges(Body):
+    name: Name | None = None
+    user_ids: tuple[Annotated[UserId, Identifier], ...] | None = None
+
+
+class GroupView(View):
+    id: str
+    name: str
+    version: int

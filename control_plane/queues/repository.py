@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.queues.models import Queue
+from shared.ids import AccountId, QueueId
+
+
+def find_queue(session: Session, account_id: AccountId, queue_id: QueueId) -> Queue | None:
+    return session.scalars(
+        select(Queue).where(Queue.account_id == account_id, Queue.id == queue_id)
+    ).one_or_none()
+
+
+def find_by_path(session: Session, account_id: AccountId, path: str) -> Queue | None:
+    return session.scalars(
+        select(Queue).where(Queue.account_id == account_id, Queue.path == path)
+    ).one_or_none()
+
+
+def list_queues(
+    session: Session,
+    account_id: AccountId,
+    *,
+    text: str | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[Queue]:
+    query = select(Queue).where(Queue.account_id == account_id)
+    if text:
+        query = query.where(or_(contains(Queue.name, text), contains(Queue.path, text)))
+    return paginate(session, query, (Queue.name, Queue.id), cursor=cursor, limit=limit)
+
+
+def names(session: Session, account_id: AccountId, ids: Sequence[QueueId]) -> dict[QueueId, str]:
+    rows = session.execute(
+        select(Queue.id, Queue.name).where(Queue.account_id == account_id, Queue.id.in_(ids))
+    )
+    return {row.id: row.name for row in rows}

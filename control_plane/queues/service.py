@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from control_plane import changes, tenants
+from control_plane.audit import service as audit
+from control_plane.audit.actor import Actor
+from control_plane.errors import ConflictError, InvalidError, NotFoundError
+from control_plane.feed import service as feed
+from control_plane.groups import service as groups
+from control_plane.printers import service as printers
+from control_plane.queues import repository
+from control_plane.queues.models import Queue
+from control_plane.queues.schemas import NewQueue, QueueChanges
+from control_plane.users import service as users
+from shared.ids import AccountId, PrinterId, QueueId, UserId, new_id
+from shared.messages.records import IdentityPolicy, QueueRecord, QueueType, account_stream
+
+list_queues = repository.list_queues
+find_by_path = repository.find_by_path
+names = repository.names
+
+
+def create(session: Session, account_id: AccountId, new: NewQueue, by: Actor) -> Queue:
+    if repository.find_by_path(session, account_id, new.path):
+        raise ConflictError("there is a queue with this path", "path")
+    _check_references(session, account_id, new.printer_id, new.user_ids, new.group_ids)
+    queue = Queue(id=QueueId(new_id()), account_id=account_id, **new.model_dump(mode="json"))
+    session.add(queue)
+    session.flush()
+    feed.publish(session, account_stream(account_id), record_of(queue))
+    audit.record(
+        session, tenants.account(account_id), "queue.created", by, subject_kind="queue",
+        subject_id=queue.id, detail=new.model_dump(mode="json"),
+    )  # fmt: skip
+    return queue
+
+
+def get_queue(session: Session, account_id: AccountId, queue_id: QueueId) -> Queue:
+    queue = repository.find_queue(session, account_id, queue_id)
+    if queue is None:
+        raise NotFoundError("queue", queue_id)
+    return queue
+
+
+def update(
+    session: Session,
+    account_id: AccountId,
+    queue_id: QueueId,
+    body: QueueChanges,
+    by: Actor,
+    *,
+    expected_version: int | None = None,
+) -> Queue:
+    queue = get_queue(session, account_id, queue_id)
+    changes.check_version(queue, expected_version)
+    _check_references(
+        session, account_id, body.printer_id, body.user_ids or (), body.group_ids or ()
+    )
+    changed = changes.apply(queue, body)
+    if (queue.type == QueueType.DIRECT.value) != (queue.printer_id is not None):
+        raise InvalidError("printer_id", "a direct queue has its printer, a pull queue has none")
+    session.flush()
+    if changed:
+        feed.publish(session, account_stream(account_id), record_of(queue))
+        audit.record(
+            session, tenants.account(account_id), "queue.changed", by, subject_kind="queue",
+            subject_id=queue.id, detail=changed,
+        )  # fmt: skip
+    return queue
+
+
+def delete(session: Session, account_id: AccountId, queue_id: QueueId, by: Actor) -> None:
+    queue = get_queue(session, account_id, queue_id)
+    session.delete(queue)
+    session.flush()
+    feed.retract(session, account_stream(account_id), "queue", queue_id)
+    audit.record(
+        session, tenants.account(account_id), "queue.deleted", by, subject_kind="queue",
+        subject_id=queue_id, detail={"name": queue.name, "path": queue.path},
+    )  # fmt: skip
+
+
+def record_of(queue: Queue) -> QueueRecord:
+    return QueueRecord(
+        id=queue.id,
+        name=queue.name,
+        path=queue.path,
+        type=QueueType(queue.type),
+        printer_id=queue.printer_id,
+        identity=IdentityPolicy(queue.identity),
+        user_ids=tuple(UserId(user_id) for user_id in queue.user_ids),
+        group_ids=tuple(queue.group_ids),
+        ticket_defaults=queue.ticket_defaults,
+        retention_seconds=queue.retention_seconds,
+        raw_port=queue.raw_port,
+        keep_after_printing=queue.keep_after_printing,
+    )
+
+
+def _check_references(
+    session: Session,
+    account_id: AccountId,
+    printer_id: PrinterId | None,
+    user_ids: Sequence[UserId],
+    group_ids: Sequence[str],
+) -> None:
+    field = "printer_id"
+    try:
+        if printer_id:
+            printers.get_printer(session, account_id, printer_id)
+        field = "user_ids"
+        for user_id in user_ids:
+            users.get_user(session, tenants.account(account_id), user_id)
+        field = "group_ids"
+        for group_id in group_ids:
+            groups.get_group(session, account_id, group_id)
+    except NotFoundError as error:
+        raise InvalidError(field, str(error)) from None

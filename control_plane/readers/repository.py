@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.readers.models import Reader
+from shared.ids import AccountId, ReaderId
+
+
+def find_reader(session: Session, account_id: AccountId, reader_id: ReaderId) -> Reader | None:
+    return session.scalars(
+        select(Reader).where(Reader.account_id == account_id, Reader.id == reader_id)
+    ).one_or_none()
+
+
+def find_by_name(session: Session, account_id: AccountId, name: str) -> Reader | None:
+    return session.scalars(
+        select(Reader).where(Reader.account_id == account_id, Reader.name == name)
+    ).one_or_none()
+
+
+def list_readers(
+    session: Session,
+    account_id: AccountId,
+    *,
+    text: str | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[Reader]:
+    query = select(Reader).where(Reader.account_id == account_id)
+    if text:
+        query = query.where(contains(Reader.name, text))
+    return paginate(session, query, (Reader.name, Reader.id), cursor=cursor, limit=limit)

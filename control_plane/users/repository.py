@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.tenants import Tenant
+from control_plane.users.models import User
+from shared.ids import UserId
+
+
+def find_user(session: Session, tenant: Tenant, user_id: UserId) -> User | None:
+    return session.scalars(
+        select(User).where(User.tenant == str(tenant), User.id == user_id)
+    ).one_or_none()
+
+
+def find_by_username(session: Session, tenant: Tenant, username: str) -> User | None:
+    """Find by the canonical name."""
+    return session.scalars(
+        select(User).where(User.tenant == str(tenant), User.username == username)
+    ).one_or_none()
+
+
+def list_users(
+    session: Session,
+    tenant: Tenant,
+    *,
+    text: str | None = None,
+    enabled: bool | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[User]:
+    query = select(User).where(User.tenant == str(tenant))
+    if text:
+        found = (contains(c, text) for c in (User.username, User.display_name, User.email))
+        query = query.where(or_(*found))
+    if enabled is not None:
+        query = query.where(User.enabled.is_(enabled))
+    return paginate(session, query, (User.display_name, User.id), cursor=cursor, limit=limit)
+
+
+def names(session: Session, tenant: Tenant, ids: Sequence[UserId]) -> dict[UserId, str]:
+    rows = session.execute(
+        select(User.id, User.display_name).where(User.tenant == str(tenant), User.id.in_(ids))
+    )
+    return {row.id: row.display_name for row in rows}
+
+
+def known_usernames(session: Session, tenant: Tenant, usernames: Sequence[str]) -> set[str]:
+    return set(
+        session.scalars(
+            select(User.username).where(User.tenant == str(tenant), User.username.in_(usernames))
+        )
+    )
+
+
+def count(session: Session, tenant: Tenant) -> int:
+    return (
+        session.scalar(select(func.count()).select_from(User).where(User.tenant == str(tenant)))
+        or 0
+    )
+
+
+def any_user(session: Session) -> bool:
+    return session.scalar(select(User.id).limit(1)) is not None

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from control_plane.schemas import Body, Language, Name, TimeZone, View
+from shared.secrets import canonical_username
+
+Username = Annotated[str, AfterValidator(canonical_username)]
+Password = Annotated[str, Field(min_length=8, max_length=200)]
+Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")]
+Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^([^@\s]+@[^@\s]+)?$", max_length=254)
+]
+
+
+class NewUser(Body):
+    username: Username
+    display_name: Name | None = None  # None: as the user name was written
+    email: Email = ""
+    password: Password | None = None
+    pin: Pin | None = None
+    language: Language | None = None
+    time_zone: TimeZone | None = None
+    enabled: bool = True
+    is_operator: bool = False
+    roles: tuple[str, ...] = ("user",)
+
+
+class UserChanges(Body):
+    display_name: Name | None = None
+    email: Email | None = None
+    password: Password | None = None
+    pin: Pin | None = None
+    language: Language | None = None
+    time_zone: TimeZone | None = None
+    enabled: bool | None = None
+    is_operator: bool | None = None
+    roles: tuple[str, ...] | None = None
+
+
+class UserView(View):
+    id: str
+    username: str
+    display_name: str
+    email: str
+    language: str | None
+    time_zone: str | None
+    enabled: bool
+    is_operator: bool
+    last_sign_in_at: datetime | None
+    created_at: datetime
+    version: int

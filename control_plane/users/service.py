@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from control_plane import changes
+from control_plane.audit import service as audit
+from control_plane.audit.actor import Actor
+from control_plane.cards import repository as cards
+from control_plane.errors import ConflictError, NotFoundError
+from control_plane.feed import service as feed
+from control_plane.groups import repository as groups
+from control_plane.roles import service as roles
+from control_plane.security.permissions import Permission
+from control_plane.tenants import Tenant
+from control_plane.users import passwords, repository
+from control_plane.users.models import User
+from control_plane.users.schemas import NewUser, UserChanges
+from control_plane.vault import Vault
+from shared.ids import UserId, new_id
+from shared.messages.records import UserRecord, account_stream
+
+_SECRET: Final = frozenset({"password", "pin", "roles"})
+
+list_users = repository.list_users
+find_by_username = repository.find_by_username
+names = repository.names
+count = repository.count
+any_user = repository.any_user
+
+
+def create(
+    session: Session,
+    tenant: Tenant,
+    new: NewUser,
+    by: Actor,
+    *,
+    vault: Vault,
+    may: frozenset[Permission] | None = None,
+) -> User:
+    """Add a person; ``may`` bounds the roles that their maker can give.
+
+    Raises:
+        ConflictError: The user name is taken.
+    """
+    if repository.find_by_username(session, tenant, new.username):
+        raise ConflictError("there is a person with this user name", "username")
+    plain = new.model_dump(exclude=set(_SECRET))
+    plain["display_name"] = new.display_name or new.username
+    user = User(
+        id=UserId(new_id()),
+        tenant=str(tenant),
+        password_hash=passwords.hashed(session, vault, tenant, new.password),
+        pin_hash=passwords.hashed(session, vault, tenant, new.pin),
+        **plain,
+    )
+    session.add(user)
+    session.flush()
+    given = roles.assign(session, tenant, user.id, new.roles, may=may)
+    publish(session, tenant, user)
+    audit.record(
+        session, tenant, "user.created", by, subject_kind="user", subject_id=user.id,
+        detail={"username": user.username, "roles": [role.name for role in given]},
+    )  # fmt: skip
+    return user
+
+
+def get_user(session: Session, tenant: Tenant, user_id: UserId) -> User:
+    user = repository.find_user(session, tenant, user_id)
+    if user is None:
+        raise NotFoundError("user", user_id)
+    return user
+
+
+def update(
+    session: Session,
+    tenant: Tenant,
+    user_id: UserId,
+    body: UserChanges,
+    by: Actor,
+    *,
+    vault: Vault,
+    may: frozenset[Permission] | None = None,
+    expected_version: int | None = None,
+) -> User:
+    """Change a person, their password, PIN and roles.
+
+    Raises:
+        ForbiddenError: They hold or are to hold permissions that the asker has not.
+        ConflictError: Nobody would be owner any more.
+    """
+    user = get_user(session, tenant, user_id)
+    changes.check_version(user, expected_version)
+    if may is not None:
+        # Whoever may set somebody's password can become that somebody.
+        roles.check_may_manage(session, tenant, user_id, may)
+    was_owner = user.enabled and roles.is_owner(session, tenant, user_id)
+    changed = _apply(session, tenant, user, body, vault=vault, may=may)
+    session.flush()
+    if was_owner:
+        roles.check_owner_remains(session, tenant)
+    if changed:
+        publish(session, tenant, user)
+        audit.record(
+            session, tenant, "user.changed", by, subject_kind="user", subject_id=user.id,
+            detail=changed,
+        )  # fmt: skip
+    return user
+
+
+def _apply(
+    session: Session,
+    tenant: Tenant,
+    user: User,
+    body: UserChanges,
+    *,
+    vault: Vault,
+    may: frozenset[Permission] | None,
+) -> dict[str, Any]:
+    named = body.model_fields_set - _SECRET
+    plain = UserChanges.model_construct(named, **{name: getattr(body, name) for name in named})
+    changed = changes.apply(user, plain)
+    if "password" in body.model_fields_set:
+        user.password_hash = passwords.hashed(session, vault, tenant, body.password)
+        changed["password"] = "set" if body.password else "removed"
+    if "pin" in body.model_fields_set:
+        user.pin_hash = passwords.hashed(session, vault, tenant, body.pin)
+        changed["pin"] = "set" if body.pin else "removed"
+    if body.roles is not None:
+        given = roles.assign(session, tenant, user.id, body.roles, may=may)
+        changed["roles"] = [role.name for role in given]
+    return changed
+
+
+def delete(
+    session: Session,
+    tenant: Tenant,
+    user_id: UserId,
+    by: Actor,
+    *,
+    may: frozenset[Permission] | None = None,
+) -> None:
+    """Remove a person with their cards; their jobs and usage stay, without the name."""
+    user = get_user(session, tenant, user_id)
+    if may is not None:
+        roles.check_may_manage(session, tenant, user_id, may)
+    was_owner = roles.is_owner(session, tenant, user_id)
+    account_id = tenant.account_id
+    if account_id is not None:
+        for card in cards.list_of_user(session, account_id, user_id):
+            feed.retract(session, account_stream(account_id), "card", card.id)
+            session.delete(card)
+        session.flush()
+    session.delete(user)
+    session.flush()
+    if was_owner:
+        roles.check_owner_remains(session, tenant)
+    if account_id is not None:
+        feed.retract(session, account_stream(account_id), "user", user_id)
+    audit.record(
+        session, tenant, "user.deleted", by, subject_kind="user", subject_id=user_id,
+        detail={"username": user.username},
+    )  # fmt: skip
+
+
+def publish(session: Session, tenant: Tenant, user: User) -> None:
+    """Tell the gateways of the account; a vendor's people are not theirs."""
+    if tenant.account_id is not None:
+        record = record_of(user, groups.groups_of_user(session, tenant.account_id, user.id))
+        feed.publish(session, account_stream(tenant.account_id), record)
+
+
+def record_of(user: User, group_ids: tuple[str, ...] = ()) -> UserRecord:
+    return UserRecord(
+        id=user.id,
+        username=user.username,
+        display_name=user.display_name,
+        password_hash=user.password_hash,
+        pin_hash=user.pin_hash,
+        language=user.language,
+        enabled=user.enabled,
+        group_ids=group_ids,
+        is_operator=user.is_operator,
+    )

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from control_plane.paging import DEFAULT_LIMIT, Page, paginate
+from control_plane.vendors.models import Vendor
+from shared.ids import VendorId
+
+
+def find_vendor(session: Session, vendor_id: VendorId) -> Vendor | None:
+    return session.get(Vendor, vendor_id)
+
+
+def list_all(session: Session) -> Sequence[Vendor]:
+    return session.scalars(select(Vendor).order_by(Vendor.name, Vendor.id)).all()
+
+
+def list_children(
+    session: Session,
+    parent_id: VendorId,
+    *,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[Vendor]:
+    query = select(Vendor).where(Vendor.parent_id == parent_id)
+    return paginate(session, query, (Vendor.name, Vendor.id), cursor=cursor, limit=limit)
+
+
+def ancestors(session: Session, vendor_id: VendorId) -> list[VendorId]:
+    """The vendor itself, its parent, and so on up to the first."""
+    line: list[VendorId] = []
+    step: VendorId | None = vendor_id
+    while step is not None and step not in line:
+        line.append(step)
+        step = session.scalar(select(Vendor.parent_id).where(Vendor.id == step))
+    return line

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from control_plane.database import Database, sqlite_url
+from control_plane.models import Base
+from control_plane.vault import Vault
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database in a real SQLite file."""
+    database = Database(sqlite_url(tmp_path / "spoolhouse.db"))
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault(b"k" * 32)
