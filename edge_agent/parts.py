@@ -1,0 +1,95 @@
+"""What every gateway has, whatever services it runs: built once, handed to those who need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.audit import Audit
+from edge_agent.calls import Calls
+from edge_agent.identity.authentication import Authentication
+from edge_agent.identity.directory import Directory
+from edge_agent.identity.session import Stations
+from edge_agent.jobs.counting import Counter
+from edge_agent.jobs.model import Job
+from edge_agent.jobs.service import JobService
+from edge_agent.jobs.store import JobStore
+from edge_agent.jobs.transaction import Transaction
+from edge_agent.spool.spool import Spool
+from edge_agent.sync.replica import Replica
+from edge_agent.terminal.pairing import Pairings
+from shared.clock import Clock
+from shared.ids import GatewayId
+from shared.messages.events import AuditRecorded
+from shared.messages.records import SecretRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one gateway."""
+
+    state_dir: Path
+    gateway_id: GatewayId
+    clock: Clock
+    calls: Calls
+    replica: Replica
+    directory: Directory
+    jobs: JobService
+    audit: Audit
+    stations: Stations
+    pairings: Pairings
+    authentication: Authentication
+
+    async def start(self) -> None:
+        await self.jobs.start()
+        self.jobs.on_changed(self._on_job_changed)
+
+    async def stop(self) -> None:
+        """Close what is open; what is committed stays."""
+        self.stations.close()
+        await self.audit.flush()
+        await self.jobs.stop()
+        self.replica.close()
+
+    def _on_job_changed(self, job: Job) -> None:
+        self.stations.on_job_changed(job.account_id, job.owner_id)
+
+
+def build_parts(
+    state_dir: Path,
+    gateway_id: GatewayId,
+    clock: Clock,
+    *,
+    unseal: Callable[[SecretRecord], bytes],
+    counter: Counter | None = None,
+    encode_calls: bool = False,
+) -> Parts:
+    """Open the gateway's files and put its parts together; nothing runs yet."""
+    replica = Replica(state_dir / "replica.db")
+    spool = Spool(state_dir, clock.now)
+    store = JobStore(state_dir, spool)
+
+    async def write_audit(facts: Sequence[AuditRecorded]) -> None:
+        def enqueue(tx: Transaction) -> None:
+            for fact in facts:
+                tx.enqueue(fact)
+
+        await store.submit(enqueue)
+
+    calls = Calls(clock, encode=encode_calls)
+    audit = Audit(clock, write_audit)
+    directory = Directory(replica, gateway_id, unseal, clock)
+    return Parts(
+        state_dir,
+        gateway_id,
+        clock,
+        calls,
+        replica,
+        directory,
+        JobService(store, spool, clock, counter=counter),
+        audit,
+        Stations(calls, audit, clock),
+        Pairings(directory, store.submit, clock),
+        Authentication(state_dir, directory, calls, audit, clock),
+    )
