@@ -45,7 +45,7 @@ def running(state: Path) -> Iterator[Site]:
     """
     demo = subprocess.Popen(
         [str(ROOT / "script" / "demo")],
-        env={**os.environ, "SPOOLHOUSE_DEMO_STATE": str(state)},
+        env={**os.environ, "SPOOLHOUSE_DEMO": str(state), "SPOOLHOUSE_DEMO_PORTS": "any"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

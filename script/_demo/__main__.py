@@ -55,7 +55,9 @@ def prepare(folders: Folders, options: Options, *, reset: bool) -> tuple[Site, b
     is_fresh = made is None
     if made is None:
         folders.forget()
-        chosen, said = ports.choose()
+        # Ports that others can count on, or for a demo beside another one, any.
+        usual = os.environ.get("SPOOLHOUSE_DEMO_PORTS") != "any"
+        chosen, said = ports.choose() if usual else (ports.any_free(), [])
         for sentence in said:
             say(sentence)
         made = fresh(chosen)

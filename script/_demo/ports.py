@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Final
 
 PREFERRED: Final[Mapping[str, int]] = {
@@ -39,6 +40,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def any_free() -> dict[str, int]:
+    """A free port for each part, all different: for a second demo beside the first."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PREFERRED]
+        return {part: s.getsockname()[1] for part, s in zip(PREFERRED, probes, strict=True)}
 
 
 def choose(preferred: Mapping[str, int] = PREFERRED) -> tuple[dict[str, int], list[str]]:

@@ -1,0 +1,15 @@
+"""One demo for all scenarios of a worker: started once, used by many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.demo_site import DemoSite, running_demo
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
+    with running_demo(tmp_path_factory.mktemp("demo")) as site:
+        yield site

@@ -1,0 +1,98 @@
+"""script/demo: the story comes true, what dies comes back, and nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.demo_site import (
+    ROOT,
+    DemoSite,
+    group_members,
+    is_alive,
+    start_demo,
+    wait_for,
+    wait_until_ready,
+)
+
+pytestmark = pytest.mark.timeout(300)
+
+KEYS = {
+    "ready", "primary_url", "urls", "connect", "ca_file", "admin", "account", "gateway_id",
+    "gateway_pid", "primary_pid", "broker_pid", "queues", "lpd", "raw", "readers",
+    "terminal_url", "users", "printer", "agent_state_dir",
+}  # fmt: skip
+PIDS = ("gateway_pid", "primary_pid", "broker_pid")
+
+
+def test_the_story_comes_true_step_by_step(demo: DemoSite) -> None:
+    steps = re.findall(r"^✓ (\d)\. .*\[(\d+\.\d\d) s\]$", demo.said, re.MULTILINE)
+    print(demo.said)
+    assert [number for number, _ in steps] == ["1", "2", "3", "4", "5", "6", "7"]
+
+
+def test_site_json_tells_scripts_all_they_need(demo: DemoSite) -> None:
+    site = demo.site
+    assert set(site) >= KEYS
+    assert site["ready"] is True
+    assert set(site["urls"]) == {"vendor", "alder", "cedar"}
+    assert [reader["mode"] for reader in site["readers"]] == ["print-all", "choose"]
+    assert {user["username"] for user in site["users"]} == {"ada", "ben", "cleo"}
+    assert "#pair=" in site["terminal_url"]
+    assert Path(site["ca_file"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
+    assert (demo.folder / "site.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("which", PIDS)
+def test_what_is_killed_is_back_within_three_seconds(demo: DemoSite, which: str) -> None:
+    pid = demo.site[which]
+    assert os.getpgid(pid) == pid
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: demo.site[which] not in {None, pid}, f"a new {which}", 3)
+    again = demo.site[which]
+    assert os.getpgid(again) == again
+    wait_for(lambda: not group_members(pid), "the end of its old group", 3)
+
+
+def test_a_second_demo_in_the_same_folder_is_refused(demo: DemoSite) -> None:
+    second = subprocess.run(
+        [ROOT / "script/demo", "--once", "--state", demo.folder],
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert second.returncode == 1
+    assert f"runs already in {demo.folder}" in second.stderr
+
+
+def descendants(pid: int) -> set[int]:
+    """Every process below one."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(folder.name)] = int(fields[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_of_a_demo_is_alive_five_seconds_after_its_end(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    demo = start_demo(tmp_path)
+    wait_until_ready(demo)
+    below = descendants(demo.process.pid)
+    assert {demo.site[name] for name in PIDS} <= below
+
+    demo.process.send_signal(number)
+
+    wait_for(lambda: not any(is_alive(pid) for pid in below), "the end of everything", 5)
+    assert demo.process.wait(5) == (-9 if number is signal.SIGKILL else 0)

@@ -1,0 +1,43 @@
+"""CUPS's own ipptool files, in the order a person would use them, as Ada."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from script._demo.pdf import make_pdf
+from tests.support.demo_site import DemoSite, wait_for
+
+FILES = Path("/usr/share/cups/ipptool")
+EVERYWHERE = ("get-printer-attributes", "validate-job", "print-job", "get-jobs", "print-job-hold")
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    path = tmp_path / "letter.pdf"
+    path.write_bytes(make_pdf("Letter", [["Dear Ben"], ["Yours, Ada"]]))
+    return path
+
+
+def run_in_order(demo: DemoSite, queue: str, document: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        options = ["-f", str(document), "-d", "user=ada", "-d", "filetype=application/pdf"]
+        demo.ipptool(FILES / f"{name}.test", *options, queue=queue)
+
+
+def test_a_pull_queue_answers_each_and_prints_nothing(demo: DemoSite, document: Path) -> None:
+    before = len(demo.paper())
+    run_in_order(demo, "pull", document, (*EVERYWHERE, "cancel-current-job"))
+    assert len(demo.paper()) == before
+
+    # One of the two was canceled; the released one still waits for its owner, who gets it.
+    demo.tap(demo.user("ada")["card"])
+    assert demo.next_paper(before) == document.read_bytes()
+
+
+def test_a_direct_queue_answers_each_and_prints(demo: DemoSite, document: Path) -> None:
+    before = len(demo.paper())
+    run_in_order(demo, "direct", document, EVERYWHERE)
+    wait_for(lambda: len(demo.paper()) == before + 2, "both documents at the printer", 20)
+    assert [path.read_bytes() for path in demo.paper()[before:]] == [document.read_bytes()] * 2
