@@ -1,0 +1,106 @@
+"""What the operations are given: the gateway's parts that intake works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edge_agent.intake.access import Requester, may_see
+from edge_agent.intake.ipp_call import IppCall, RefusedError, SignInNeededError
+from edge_agent.intake.job_attributes import JobView
+from edge_agent.intake.limits import IntakeLimits
+from edge_agent.intake.queues import Queues
+from edge_agent.intake.targets import Directory, path_of, read_path
+from edge_agent.jobs.model import Job
+from edge_agent.jobs.service import JobService
+from shared.clock import Clock
+from shared.i18n import gettext as _
+from shared.ids import AccountId, JobId, PrinterId, UserId
+from shared.ipp.enums import Status
+
+
+class Audit(Protocol):
+    """What intake asks of the audit; it bounds the rate itself."""
+
+    def record(
+        self,
+        event: str,
+        *,
+        ok: bool,
+        source: str = "",
+        account_id: AccountId | None = None,
+        user_id: UserId | None = None,
+        printer_id: PrinterId | None = None,
+        job_id: JobId | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class Desk:
+    """One per gateway."""
+
+    jobs: JobService
+    directory: Directory
+    queues: Queues
+    audit: Audit
+    clock: Clock
+    limits: IntakeLimits
+
+    async def job_of(self, call: IppCall) -> Job:
+        """Find the job that the request names, if the requester may know of it.
+
+        Raises:
+            RefusedError: There is none, or it is somebody else's.
+            SignInNeededError: It may be theirs, once they have signed in.
+        """
+        number = _job_number(call)
+        job = await self.jobs.find(number)
+        target = call.target
+        if job is None or (job.account_id, job.queue_id) != (target.account.id, target.queue.id):
+            raise RefusedError(
+                Status.CLIENT_ERROR_NOT_FOUND, _("There is no job %(number)s here.", number=number)
+            )
+        if not may_see(call.requester, job):
+            raise not_yours(call.requester)
+        return job
+
+    def view(self, call: IppCall) -> JobView:
+        """Make the view of jobs that the requester has."""
+        return JobView(
+            call.printer_uri,
+            self.clock.now(),
+            call.requester.is_verified,
+            lambda job: self._name_of(call, job),
+        )
+
+    def _name_of(self, call: IppCall, job: Job) -> str:
+        if job.claimed_name:
+            return job.claimed_name
+        requester = call.requester
+        if requester.user is not None and requester.user.id == job.owner_id:
+            return requester.user.username
+        owner = job.owner_id and self.directory.user(job.account_id, job.owner_id)
+        return owner.username if owner else "anonymous"
+
+
+def not_yours(requester: Requester, says: str = "", *, reason: str = "not-entitled") -> Exception:
+    """Say no to somebody who is not entitled, and how they could be."""
+    if requester.may_sign_in and not requester.is_verified:
+        return SignInNeededError(reason)
+    return RefusedError(
+        Status.CLIENT_ERROR_NOT_AUTHORIZED,
+        says or _("This job belongs to somebody else."),
+        reason=reason,
+    )
+
+
+def _job_number(call: IppCall) -> int:
+    number = call.asked.find_integer("job-id")
+    if number is None:
+        uri = call.asked.find_uri("job-uri")
+        path = read_path(path_of(uri) or "") if uri else None
+        number = path.job_number if path else call.job_number
+    if number is None or number < 1:
+        raise RefusedError(Status.CLIENT_ERROR_BAD_REQUEST, _("The request names no job."))
+    return number

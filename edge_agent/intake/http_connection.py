@@ -1,0 +1,175 @@
+"""HTTP connections that are never waited for without end.
+
+aiohttp parses and answers; this adds what a print server on a LAN needs: a deadline for every
+phase of a request, one request at a time, and no logging of every hostile byte. Deadlines are
+kept by one task that looks at all connections twice a second, so that a request pays nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from edge_agent.intake.limits import IntakeLimits
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    IDLE = "next request"
+    HEAD = "header"
+    BODY = "body"  # for the client to send more of it
+    WORK = "work"  # for ourselves
+    WRITE = "answer"  # for the client to take it
+
+
+_LOOK_EVERY_SECONDS: Final = 0.5
+
+
+class HttpConnection(RequestHandler):
+    """One connection; ``phase`` says what it waits for and ``since`` how long it has."""
+
+    __slots__ = (
+        "_on_lost",
+        "began_at",
+        "local_address",
+        "phase",
+        "received",
+        "since",
+        "source",
+        "waited",
+    )
+
+    def __init__(self, server: HttpServer, on_lost: Callable[[], None], **options: Any) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._on_lost = on_lost
+        self.phase = Phase.IDLE
+        self.since = self.began_at = time.monotonic()
+        self.received = 0
+        self.waited = 0.0  # for the body of this request, so far
+        self.source = ""
+        self.local_address = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.source = str(peer[0]) if peer else ""
+        self.local_address = str(local[0]) if local else ""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        if self.phase is Phase.IDLE:
+            self.enter(Phase.HEAD)
+            self.began_at = self.since
+            self.received = 0
+            self.waited = 0.0
+        self.received += len(data)
+        super().data_received(data)
+
+    def enter(self, phase: Phase) -> None:
+        """Begin to wait for something else."""
+        self.phase = phase
+        self.since = time.monotonic()
+
+    def has_waited(self) -> None:
+        """More of the body is here; the time until we want more is ours, not the client's."""
+        self.waited += time.monotonic() - self.since
+        self.phase = Phase.WORK
+
+    @property
+    def has_more_requests(self) -> bool:
+        """Whether bytes beyond the current request have come before its answer was sent.
+
+        No print client does that on purpose: it is what follows a wrong Content-Length.
+        """
+        return bool(self._messages)
+
+    def is_overdue(self, limits: IntakeLimits, now: float) -> bool:
+        """Whether its time is over."""
+        span = now - self.since
+        if self.phase is Phase.HEAD:
+            return span > limits.header_seconds
+        if self.phase is Phase.BODY:
+            return span > limits.idle_seconds or limits.is_too_slow(
+                self.waited + span, self.received
+            )
+        return self.phase is Phase.WRITE and span > limits.write_seconds
+
+    def abort(self) -> None:
+        """Cut the connection off without ceremony."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log an error of ours in full; of a client's broken HTTP only that it was broken."""
+        error = kw.get("exc_info")
+        if isinstance(error, web.HTTPException) or type(error).__module__.startswith("aiohttp"):
+            log.debug("not HTTP from %s: %s", self.source, type(error).__name__)
+        else:
+            super().log_exception(*args, **kw)
+
+
+class HttpServer(web.Server):
+    """Makes connections and keeps their deadlines."""
+
+    def __init__(self, handler: Handler, limits: IntakeLimits) -> None:
+        super().__init__(handler)
+        self._limits = limits
+        self._keeper: asyncio.Task[None] | None = None
+        self.cut_off = 0
+
+    def make_connection(self, on_lost: Callable[[], None]) -> HttpConnection:
+        return HttpConnection(
+            self,
+            on_lost,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=self._limits.idle_seconds,
+            lingering_time=2.0,
+            read_bufsize=1 << 18,
+            max_line_size=4096,
+            max_field_size=8190,
+            max_headers=64,
+            tcp_keepalive=False,
+        )
+
+    def start(self) -> None:
+        """Begin to keep the deadlines."""
+        self._keeper = asyncio.get_running_loop().create_task(
+            self._keep_deadlines(), name="deadlines of IPP connections"
+        )
+
+    async def stop(self, timeout_seconds: float) -> None:
+        """Let requests finish for a moment, then close every connection."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        self.pre_shutdown()
+        await self.shutdown(timeout_seconds)
+
+    async def _keep_deadlines(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            now = time.monotonic()
+            for connection in self.connections:
+                if isinstance(connection, HttpConnection) and connection.is_overdue(
+                    self._limits, now
+                ):
+                    self.cut_off += 1
+                    log.debug("cut off %s in its %s", connection.source, connection.phase.value)
+                    connection.abort()

@@ -1,0 +1,117 @@
+"""Who asks over IPP: Basic over TLS or on the loopback, else the name that is claimed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent.intake.access import CLAIMED, UNKNOWN, VERIFIED, Requester
+from edge_agent.intake.ipp_call import RefusedError, SignInNeededError
+from edge_agent.intake.targets import Directory, Target
+from shared.i18n import gettext as _
+from shared.ids import AccountId
+from shared.ipp.enums import Status
+from shared.ipp.message import Group
+from shared.messages.calls import Authenticated
+from shared.secrets import canonical_username
+
+ANONYMOUS = "anonymous"
+
+
+class Authentication(Protocol):
+    """What intake asks of the Authentication service."""
+
+    async def verify_basic(
+        self, account_id: AccountId, username: str, password: str, source: str
+    ) -> Authenticated: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a request comes from."""
+
+    address: str
+    secure: bool
+    loopback: bool
+
+
+class Identifier:
+    """Tells who asks."""
+
+    def __init__(self, directory: Directory, authentication: Authentication) -> None:
+        self._directory = directory
+        self._authentication = authentication
+
+    async def identify(
+        self, target: Target, asked: Group, credentials: str | None, connection: Connection
+    ) -> Requester:
+        """Tell who asks; credentials win over a claimed name.
+
+        Raises:
+            SignInNeededError: The credentials are wrong.
+            RefusedError: They came in clear over a network.
+        """
+        if credentials is not None:
+            return await self._verified(target, credentials, connection)
+        return self.claimed(target, asked.find_text("requesting-user-name"), connection)
+
+    def claimed(self, target: Target, name: str | None, connection: Connection) -> Requester:
+        """Take somebody's word for who they are, and remember that it is only that."""
+        try:
+            canonical = canonical_username(name) if name else ANONYMOUS
+        except ValueError:
+            canonical = ANONYMOUS
+        user = self._directory.user_by_name(target.account.id, canonical)
+        return Requester(
+            CLAIMED if name else UNKNOWN,
+            connection.address,
+            connection.secure,
+            connection.loopback,
+            user=user,
+            name=canonical,
+        )
+
+    async def _verified(
+        self, target: Target, credentials: str, connection: Connection
+    ) -> Requester:
+        if not (connection.secure or connection.loopback):
+            raise RefusedError(
+                Status.CLIENT_ERROR_NOT_AUTHORIZED,
+                _(
+                    "A password came unencrypted and was not looked at. Use ipps:// for this"
+                    " queue, and change the password."
+                ),
+                reason="password-in-clear",
+            )
+        pair = read_basic(credentials)
+        if pair is None:
+            raise SignInNeededError("unreadable-credentials")
+        account_id = target.account.id
+        answer = await self._authentication.verify_basic(account_id, *pair, connection.address)
+        if not answer.ok or answer.user_id is None:
+            raise SignInNeededError(answer.reason)
+        user = self._directory.user(account_id, answer.user_id)
+        return Requester(
+            VERIFIED,
+            connection.address,
+            connection.secure,
+            connection.loopback,
+            user=user,
+            name=answer.username,
+        )
+
+
+def read_basic(header: str) -> tuple[str, str] | None:
+    """Read ``Authorization: Basic ...`` (RFC 7617); None where it is something else."""
+    scheme, _space, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = (
+            base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        )
+    except (binascii.Error, ValueError):
+        return None
+    return (name, password) if colon else None

@@ -1,0 +1,306 @@
+"""The IPP service: HTTP and TLS on one port, documents streamed into the spool (RFC 8010 4)."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Iterable
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from edge_agent.intake import ipp_operations, pages
+from edge_agent.intake.access import Requester
+from edge_agent.intake.desk import Audit, Desk
+from edge_agent.intake.hosts import TrustedHosts, is_loopback, split_authority
+from edge_agent.intake.http_connection import HttpConnection, HttpServer, Phase
+from edge_agent.intake.identify import Authentication, Connection, Identifier
+from edge_agent.intake.ipp_body import IppBody
+from edge_agent.intake.ipp_call import (
+    BodyCutShortError,
+    IppCall,
+    RefusedError,
+    SignInNeededError,
+    unsupported_group,
+)
+from edge_agent.intake.limits import IntakeLimits
+from edge_agent.intake.listener import Listener
+from edge_agent.intake.queues import Queues
+from edge_agent.intake.request_rules import check_request, check_version
+from edge_agent.intake.targets import Directory, Target, Targets, path_of, read_path
+from edge_agent.jobs.service import JobService
+from edge_agent.service import Health
+from shared.clock import Clock
+from shared.i18n import DEFAULT_LANGUAGE, known_language, set_reader
+from shared.i18n import gettext as _
+from shared.ipp.build import response
+from shared.ipp.encode import encode_message
+from shared.ipp.enums import Operation, Status
+from shared.ipp.errors import DecodeError
+from shared.ipp.message import Group, Message
+
+log = logging.getLogger(__name__)
+
+_IPP: Final = "application/ipp"
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_STOP_SECONDS: Final = 3.0
+
+
+class IppServer:
+    """The IPP service of a gateway."""
+
+    name = "ipp"
+
+    def __init__(
+        self,
+        *,
+        jobs: JobService,
+        directory: Directory,
+        authentication: Authentication,
+        audit: Audit,
+        clock: Clock,
+        host: str = "127.0.0.1",
+        port: int = 631,
+        tls: ssl.SSLContext | None = None,
+        trusted_hosts: Iterable[str] = (),
+        limits: IntakeLimits | None = None,
+    ) -> None:
+        self._limits = limits or IntakeLimits()
+        self._targets = Targets(directory)
+        self._identifier = Identifier(directory, authentication)
+        self._hosts = TrustedHosts(trusted_hosts)
+        queues = Queues(clock, tuple(ipp_operations.OPERATIONS), has_tls=tls is not None)
+        self.desk = Desk(jobs, directory, queues, audit, clock, self._limits)
+        self._host, self._port, self._tls = host, port, tls
+        self._server: HttpServer | None = None
+        self._listener: Listener | None = None
+
+    @property
+    def port(self) -> int:
+        return self._listener.port if self._listener else self._port
+
+    async def start(self) -> None:
+        server = HttpServer(self._handle, self._limits)
+        self._listener = Listener(
+            server.make_connection,
+            host=self._host,
+            port=self._port,
+            tls=self._tls,
+            limits=self._limits,
+        )
+        self._listener.start()
+        server.start()
+        self._server = server
+
+    async def stop(self) -> None:
+        if self._listener is not None:
+            await self._listener.stop()
+            self._listener = None
+        if self._server is not None:
+            await self._server.stop(_STOP_SECONDS)
+            self._server = None
+
+    def health(self) -> Health:
+        if self._listener is None or self._server is None:
+            return Health(ok=False, says=_("IPP does not listen."))
+        figures: dict[str, int | str] = {
+            "port": self.port,
+            "connections": self._listener.connections,
+            "refused_connections": self._listener.refused,
+            "cut_off_connections": self._server.cut_off,
+            "requests": self._server.requests_count,
+        }
+        if not self.desk.jobs.has_room():
+            return Health(ok=False, says=_("There is no room for more jobs."), figures=figures)
+        return Health(ok=True, says=_("IPP takes jobs."), figures=figures)
+
+    # --- one request --------------------------------------------------------------------------
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, HttpConnection)
+        connection.phase = Phase.WORK
+        try:
+            answer = await self._answer(request, connection)
+        except BodyCutShortError:
+            connection.abort()
+            raise ConnectionResetError("the client went away") from None
+        connection.enter(Phase.WRITE)
+        if connection.has_more_requests or not request.content.is_eof():
+            answer.force_close()
+        await answer.prepare(request)
+        await answer.write_eof()
+        connection.enter(Phase.IDLE)
+        return answer
+
+    async def _answer(
+        self, request: web.BaseRequest, connection: HttpConnection
+    ) -> web.StreamResponse:
+        authority = self._verified_authority(request, connection)
+        if authority is None:
+            return pages.misdirected()
+        if request.method != hdrs.METH_POST:
+            return pages.answer(request.method, request.rel_url.raw_path)
+        if request.content_type != _IPP:
+            return pages.only_ipp()
+        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+            await request.writer.write(_CONTINUE)
+            request.writer.output_size = 0
+        return await self._ipp(request, connection, authority)
+
+    def _verified_authority(
+        self, request: web.BaseRequest, connection: HttpConnection
+    ) -> str | None:
+        """The host and port that the request was for; None where it is none of ours."""
+        host = request.headers.get(hdrs.HOST)
+        if not host:  # HTTP/1.0
+            return f"{connection.local_address}:{self.port}"
+        parts = split_authority(host)
+        if parts is None or not self._hosts.trusts(parts[0], connection.local_address):
+            return None
+        name, port = parts
+        shown = f"[{name}]" if ":" in name else name
+        return f"{shown}:{port or 631}"
+
+    async def _ipp(
+        self, request: web.BaseRequest, connection: HttpConnection, authority: str
+    ) -> web.StreamResponse:
+        body = IppBody(request.content, connection)
+        try:
+            message = await body.read_message(self._limits.attribute_bytes)
+        except DecodeError as error:
+            return _refused_bytes(error)
+        path = request.rel_url.raw_path
+        target = self._targets.find(path)
+        language = _language(message, target)
+        try:
+            asked = check_request(message)
+            operation = _known(message)
+            if target is None:
+                raise _no_queue(asked)
+            self._check_names(asked, target)
+            requester = await self._requester(request, connection, message, target, asked)
+        except RefusedError as refusal:
+            return self._refused(message, refusal, target, connection, language)
+        except SignInNeededError:
+            return pages.sign_in(target.account.name if target else "")
+        parts = read_path(path)
+        call = IppCall(
+            message,
+            operation,
+            target,
+            requester,
+            authority,
+            body.document(),
+            connection.began_at,
+            parts.job_number if parts else None,
+            language,
+        )
+        try:
+            answer = await ipp_operations.answer(self.desk, call)
+        except SignInNeededError:
+            return pages.sign_in(target.account.name)
+        return _respond(answer)
+
+    def _check_names(self, asked: Group, target: Target) -> None:
+        """Check that the URI in the message means the queue of the request's path."""
+        uri = asked.find_uri("printer-uri") or asked.find_uri("job-uri")
+        if uri is None:
+            raise _no_queue(asked)
+        if uri.endswith(target.path):
+            return
+        named = self._targets.find(path_of(uri) or "")
+        if named is None:
+            raise _no_queue(asked)
+        if named.queue.id != target.queue.id:
+            raise RefusedError(
+                Status.CLIENT_ERROR_BAD_REQUEST,
+                _("The request is for one queue and names another."),
+                reason="contradiction",
+            )
+
+    async def _requester(
+        self,
+        request: web.BaseRequest,
+        connection: HttpConnection,
+        message: Message,
+        target: Target,
+        asked: Group,
+    ) -> Requester:
+        source = connection.source
+        where = Connection(source, request.secure, is_loopback(source))
+        rule = ipp_operations.OPERATIONS[message.known_operation]  # type: ignore[index]
+        if rule.who is ipp_operations.Who.ANYONE:
+            return self._identifier.claimed(target, None, where)
+        credentials = request.headers.get(hdrs.AUTHORIZATION)
+        return await self._identifier.identify(target, asked, credentials, where)
+
+    def _refused(
+        self,
+        message: Message,
+        refusal: RefusedError,
+        target: Target | None,
+        connection: HttpConnection,
+        language: str,
+    ) -> web.StreamResponse:
+        if refusal.reason:
+            self.desk.audit.record(
+                "ipp.refused",
+                ok=False,
+                source=connection.source,
+                account_id=target.account.id if target else None,
+                detail={"reason": refusal.reason},
+            )
+        groups = unsupported_group(refusal.unsupported)
+        spoken = (2, 0) if refusal.status is Status.SERVER_ERROR_VERSION_NOT_SUPPORTED else None
+        return _respond(
+            response(
+                refusal.status,
+                message,
+                message=refusal.says,
+                groups=groups,
+                version=spoken,
+                language=language,
+            )
+        )
+
+
+def _respond(message: Message) -> web.Response:
+    return web.Response(body=encode_message(message), content_type=_IPP)
+
+
+def _refused_bytes(error: DecodeError) -> web.StreamResponse:
+    """Answer what could not be read; with its own request-id where that much arrived."""
+    status, says = Status.CLIENT_ERROR_BAD_REQUEST, _("This is no IPP request.")
+    if error.header is not None:
+        try:
+            check_version(error.header)
+        except RefusedError as refusal:
+            status, says = refusal.status, refusal.says
+    answer = _respond(response(status, error.header, message=says))
+    answer.force_close()  # Where the request ends, nobody knows.
+    return answer
+
+
+def _known(message: Message) -> Operation:
+    operation = message.known_operation
+    if operation is None or operation not in ipp_operations.OPERATIONS:
+        raise RefusedError(
+            Status.SERVER_ERROR_OPERATION_NOT_SUPPORTED, _("This queue does not do that.")
+        )
+    return operation
+
+
+def _no_queue(asked: Group) -> RefusedError:
+    if asked.find_uri("printer-uri") is None and asked.find_uri("job-uri") is None:
+        return RefusedError(Status.CLIENT_ERROR_BAD_REQUEST, _("The request names no queue."))
+    return RefusedError(Status.CLIENT_ERROR_NOT_FOUND, _("There is no queue of this name here."))
+
+
+def _language(message: Message, target: Target | None) -> str:
+    """The language to answer in; also set for everything said while this request is served."""
+    wanted = message.operation.find_word("attributes-natural-language")
+    language = known_language(wanted or (target.account.language if target else None))
+    if language != DEFAULT_LANGUAGE:
+        set_reader(language, target.account.time_zone if target else None)
+    return language

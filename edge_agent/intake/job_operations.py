@@ -1,0 +1,118 @@
+"""What is done to jobs that are there: list, show, hold, release, cancel (RFC 8011 4.2.6, 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edge_agent.intake.access import CLAIMED, may_change
+from edge_agent.intake.desk import Desk, not_yours
+from edge_agent.intake.ipp_call import IppCall, RefusedError
+from edge_agent.intake.job_attributes import DEFAULT_OF_GET_JOBS, describe_job
+from edge_agent.intake.job_creation import check_is_known, check_is_somebody
+from edge_agent.jobs.model import Job
+from shared.i18n import gettext as _
+from shared.ipp.enums import Status
+from shared.ipp.message import Attribute, Group, Message
+from shared.ipp.tags import Tag
+from shared.ipp.values import Keyword
+from shared.job_states import JobState
+
+_MOST_LISTED: Final = 1000
+_STATES: Final = {
+    "aborted": (JobState.ABORTED,),
+    "canceled": (JobState.CANCELED,),
+    "pending": (JobState.PENDING,),
+    "pending-held": (JobState.PENDING_HELD,),
+    "processing": (JobState.PROCESSING,),
+    "processing-stopped": (JobState.PROCESSING_STOPPED,),
+    "proof-print": (),  # no job here is a proof
+}
+# None: both those that are done and those that are not.
+_COMPLETED: Final = {"completed": True, "aborted": True, "canceled": True, "all": None}
+
+
+async def get_jobs(desk: Desk, call: IppCall) -> Message:
+    """List jobs that the requester may see; nobody learns how many others there are."""
+    asked = call.asked
+    which = asked.find_word("which-jobs") or "not-completed"
+    if which not in _STATES and which not in {"completed", "not-completed", "all"}:
+        raise RefusedError(
+            Status.CLIENT_ERROR_ATTRIBUTES_OR_VALUES_NOT_SUPPORTED,
+            _("This choice of jobs is not known here."),
+            unsupported=(Attribute("which-jobs", (Keyword(which),)),),
+        )
+    limit = asked.find_integer("limit") or _MOST_LISTED
+    jobs = await _list(desk, call, which, min(max(limit, 1), _MOST_LISTED))
+    requested = asked.list_words("requested-attributes") or DEFAULT_OF_GET_JOBS
+    view = desk.view(call)
+    return call.ok(Group(Tag.JOB, describe_job(job, view, requested)) for job in jobs)
+
+
+async def _list(desk: Desk, call: IppCall, which: str, limit: int) -> Sequence[Job]:
+    check_is_known(call)
+    check_is_somebody(call)
+    requester, target = call.requester, call.target
+    only_mine = call.asked.find_boolean("my-jobs") or False
+    mine: dict[str, object] = {}
+    if requester.is_verified:
+        if only_mine or not requester.is_operator:
+            mine["owner_id"] = requester.user.id if requester.user else ""
+    elif requester.identity == CLAIMED:
+        mine = {"claimed_name": requester.name, "address": requester.address}
+    else:
+        return ()  # who says no name has no jobs
+    if not _STATES.get(which, True):
+        return ()
+    jobs = await desk.jobs.list_jobs(
+        target.account.id,
+        queue_id=target.queue.id,
+        completed=_COMPLETED.get(which, False),
+        limit=limit,
+        **mine,  # type: ignore[arg-type]
+    )
+    states = _STATES.get(which)
+    return jobs if states is None else [job for job in jobs if job.state in states]
+
+
+async def get_job_attributes(desk: Desk, call: IppCall) -> Message:
+    job = await desk.job_of(call)
+    requested = call.asked.list_words("requested-attributes") or ("all",)
+    described = describe_job(job, desk.view(call), requested)
+    return call.ok((Group(Tag.JOB, described),))
+
+
+async def cancel_job(desk: Desk, call: IppCall) -> Message:
+    job = await _job_to_change(desk, call)
+    await desk.jobs.cancel(job.id, call.requester.actor())
+    return call.ok()
+
+
+async def hold_job(desk: Desk, call: IppCall) -> Message:
+    job = await _job_to_change(desk, call)
+    until = call.asked.find_word("job-hold-until") or "indefinite"
+    if until == "no-hold":
+        await desk.jobs.release_sender_hold(job.id, call.requester.actor())
+    elif until == "indefinite":
+        await desk.jobs.hold(job.id, call.requester.actor())
+    else:
+        raise RefusedError(
+            Status.CLIENT_ERROR_ATTRIBUTES_OR_VALUES_NOT_SUPPORTED,
+            _("Jobs are held until somebody releases them, not until a time."),
+            unsupported=(Attribute("job-hold-until", (Keyword(until),)),),
+        )
+    return call.ok()
+
+
+async def release_job(desk: Desk, call: IppCall) -> Message:
+    """Lift the hold that the sender set; a job of a pull queue still waits for its owner."""
+    job = await _job_to_change(desk, call)
+    await desk.jobs.release_sender_hold(job.id, call.requester.actor())
+    return call.ok()
+
+
+async def _job_to_change(desk: Desk, call: IppCall) -> Job:
+    job = await desk.job_of(call)
+    if not may_change(call.requester, job):
+        raise not_yours(call.requester)
+    return job

@@ -1,0 +1,153 @@
+"""What changes about a queue while the gateway runs, and its attributes ready to be given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from edge_agent.intake import attributes as a
+from edge_agent.intake.access import must_sign_in
+from edge_agent.intake.capabilities import GENERIC, Capabilities
+from edge_agent.intake.job_attributes import seconds
+from edge_agent.intake.printer_attributes import PrinterAttributes, QueueFace
+from edge_agent.intake.targets import Target
+from shared.clock import Clock
+from shared.i18n import gettext as _
+from shared.ids import QueueId
+from shared.ipp.enums import Operation, PrinterState
+from shared.ipp.message import Attribute
+
+_MOST_REMEMBERED: Final = 256
+
+
+@dataclass(slots=True)
+class QueueStatus:
+    """How a queue is just now."""
+
+    changed_at: datetime
+    configured_at: datetime
+    is_paused: bool = False
+    is_accepting: bool = True
+    holds_new_jobs: bool = False
+    operator_message: str = ""
+    active: int = 0  # jobs being printed
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> PrinterState:
+        if self.is_paused:
+            return PrinterState.STOPPED
+        return PrinterState.PROCESSING if self.active else PrinterState.IDLE
+
+
+class Queues:
+    """The queues' states and faces."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        operations: Sequence[Operation],
+        *,
+        has_tls: bool,
+        capabilities: Mapping[QueueId, Capabilities] | None = None,
+    ) -> None:
+        self._clock = clock
+        self.operations = tuple(operations)
+        self._has_tls = has_tls
+        self._capabilities = capabilities or {}
+        self._started_at = clock.now()
+        self._statuses: dict[QueueId, QueueStatus] = {}
+        self._faces: dict[tuple[str, str, bool], tuple[Target, PrinterAttributes]] = {}
+        self.more_attributes: tuple[Attribute, ...] = ()
+
+    def capabilities(self, target: Target) -> Capabilities:
+        return self._capabilities.get(target.queue.id, GENERIC)
+
+    def status(self, queue_id: QueueId) -> QueueStatus:
+        status = self._statuses.get(queue_id)
+        if status is None:
+            status = QueueStatus(self._started_at, self._started_at)
+            self._statuses[queue_id] = status
+        return status
+
+    def attributes(
+        self, target: Target, authority: str, *, secure: bool, loopback: bool
+    ) -> PrinterAttributes:
+        """Give the constant attributes, made anew when the queue's record has changed."""
+        key = (target.path, authority, secure)
+        known = self._faces.get(key)
+        if known is not None and known[0] is target:
+            return known[1]
+        if len(self._faces) >= _MOST_REMEMBERED:
+            self._faces.clear()
+        face = self._face(target, authority, secure=secure, loopback=loopback)
+        made = PrinterAttributes(face, self.more_attributes)
+        self._faces[key] = (target, made)
+        return made
+
+    def live(self, target: Target, queued: int, *, has_room: bool) -> list[Attribute]:
+        """Give the attributes that change by themselves."""
+        now = self._clock.now()
+        status = self.status(target.queue.id)
+        accepting = status.is_accepting and has_room
+        reasons = [
+            *(["paused"] if status.is_paused else []),
+            *([] if has_room else ["spool-area-full-warning"]),
+            *(["hold-new-jobs"] if status.holds_new_jobs else []),
+        ]
+        return [
+            a.enum("printer-state", status.state),
+            a.keyword("printer-state-reasons", *(reasons or ["none"])),
+            a.text("printer-state-message", _says(status, has_room=has_room)),
+            a.boolean("printer-is-accepting-jobs", value=accepting),
+            a.integer("printer-up-time", seconds(now) or 1),
+            a.date_time("printer-current-time", now),
+            a.integer("queued-job-count", queued),
+            a.integer("printer-state-change-time", seconds(status.changed_at) or 0),
+            a.date_time("printer-state-change-date-time", status.changed_at),
+            a.integer("printer-config-change-time", seconds(status.configured_at) or 0),
+            a.date_time("printer-config-change-date-time", status.configured_at),
+            a.octets("printer-alert", "code=unknown;severity=other;group=generalPrinter"),
+            a.text("printer-alert-description", _("No alert")),
+            a.text("printer-message-from-operator", status.operator_message),
+        ]
+
+    def _face(self, target: Target, authority: str, *, secure: bool, loopback: bool) -> QueueFace:
+        queue, account, printer = target.queue, target.account, target.printer
+        plain = (
+            ("basic" if loopback else "none")
+            if must_sign_in(account, queue, secure=False)
+            else ("requesting-user-name")
+        )
+        over_tls = "basic" if must_sign_in(account, queue, secure=True) else "requesting-user-name"
+        uris = []
+        if plain != "none":
+            uris.append((f"ipp://{authority}{target.path}", "none", plain))
+        if self._has_tls or not uris:
+            uris.append((f"ipps://{authority}{target.path}", "tls", over_tls))
+        return QueueFace(
+            name=queue.path,
+            info=queue.name,
+            location=printer.location if printer else "",
+            organization=account.name,
+            organizational_unit="",
+            uuid=queue.id,
+            uris=tuple(sorted(uris, key=lambda item: (item[1] == "tls") is not secure)),
+            web=f"{'https' if secure else 'http'}://{authority}",
+            language=account.language,
+            operations=self.operations,
+            capabilities=self.capabilities(target),
+            defaults=queue.ticket_defaults,
+        )
+
+
+def _says(status: QueueStatus, *, has_room: bool) -> str:
+    if not has_room:
+        return _("There is no room for more jobs just now; waiting jobs can be printed.")
+    if status.is_paused:
+        return _("The operator has paused this queue.")
+    if not status.is_accepting:
+        return _("This queue takes no jobs just now.")
+    return ""
