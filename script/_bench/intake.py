@@ -53,10 +53,8 @@ def main() -> int:
             Server("CUPS", cups_uri, "ada", lambda: cups_pid),
             Server("Spoolhouse", site.pull_uri, "ada", site.gateway_pid),
         )
-        for clients in (1, 8):
-            rows.append(
-                _row(f"6 KB, empty, {clients} client", servers, SMALL, clients, seconds, root)
-            )
+        measure = Measure(servers, options.seconds, root)
+        rows += [measure.row(f"6 KB, empty, {_clients(n)}", SMALL, n) for n in (1, 8)]
         _fill(servers, options.held, root)
         held = f"{options.held:,} held"
         rows += [measure.row(f"6 KB, {held}, {_clients(n)}", SMALL, n) for n in (1, 8)]
