@@ -1,0 +1,287 @@
+"""How this box becomes a gateway: keys made here, a certificate for them from the primary.
+
+::
+
+    <state>/identity/tls.key       P-256, PKCS #8; never leaves this box
+    <state>/identity/sealing.key   X25519; secrets come sealed to it; never leaves this box
+    <state>/identity/tls.pem       our certificate; its name is our gateway id
+    <state>/identity/ca.pem        the authority that both sides believe
+    <state>/identity/signing.json  the keys whose feed pages and commands we believe
+
+Everything has mode 0600 and appears whole or not at all; ``agent.toml`` is written last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import socket
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from edge_agent.settings import Settings, write_settings
+from shared.crypto import authority, sealing
+from shared.crypto.authority import CertificateError
+from shared.crypto.signing import Verifier
+from shared.enrolment_code import EnrolmentCode
+from shared.ids import GatewayId, is_id
+from shared.messages import codec
+from shared.messages.codec import MessageError
+from shared.messages.enrolment import (
+    AUTHORITY_PATH,
+    ENROL_PATH,
+    MAX_BYTES,
+    RENEW_CONTEXT,
+    RENEW_PATH,
+    VERSION,
+    EnrolAnswer,
+    EnrolRequest,
+    RenewRequest,
+)
+from shared.messages.records import SecretRecord, secret_context
+
+FOLDER: Final = "identity"
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=20, connect=10)
+_NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
+
+
+class EnrolmentError(Exception):
+    """This box did not become a gateway; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this gateway is, and whom it believes."""
+
+    folder: Path
+    gateway_id: GatewayId
+    sealing_key: bytes = field(repr=False)
+    signing_keys: tuple[bytes, ...] = ()
+
+    @property
+    def key_file(self) -> Path:
+        return self.folder / "tls.key"
+
+    @property
+    def certificate_file(self) -> Path:
+        return self.folder / "tls.pem"
+
+    @property
+    def authority_file(self) -> Path:
+        return self.folder / "ca.pem"
+
+    @property
+    def expires_at(self) -> datetime:
+        pem = self.certificate_file.read_bytes()
+        return authority.certificate_from_pem(pem).not_valid_after_utc
+
+    def verifier(self) -> Verifier:
+        return Verifier(self.signing_keys)
+
+    def unseal(self, record: SecretRecord) -> bytes:
+        """Open a secret that was sealed to us.
+
+        Raises:
+            SealError: It is for another box, or was changed.
+        """
+        return sealing.unseal(self.sealing_key, record.sealed, secret_context(record.id))
+
+    def tls(self) -> ssl.SSLContext:
+        """Make the context for the broker: our certificate, and no authority but ours."""
+        context = _context(self.authority_file.read_text())
+        context.load_cert_chain(self.certificate_file, self.key_file)
+        return context
+
+    def trust(self, signing_keys: tuple[bytes, ...]) -> Identity:
+        """Believe these signing keys from now on; a believed one vouched for them."""
+        _write_signing_keys(self.folder, signing_keys)
+        return Identity(self.folder, self.gateway_id, self.sealing_key, signing_keys)
+
+
+def load(state_dir: Path) -> Identity:
+    """Read the identity of an enrolled gateway.
+
+    Raises:
+        EnrolmentError: There is none, or it is damaged.
+    """
+    folder = state_dir / FOLDER
+    try:
+        certificate = authority.certificate_from_pem((folder / "tls.pem").read_bytes())
+        keys = codec.loads((folder / "signing.json").read_bytes())
+        signing_keys = codec.from_plain(tuple[bytes, ...], keys)
+        sealing_key = (folder / "sealing.key").read_bytes()
+    except FileNotFoundError as error:
+        raise EnrolmentError(f"{error.filename} is missing: enrol this gateway first") from None
+    except (OSError, CertificateError, MessageError) as error:
+        raise EnrolmentError(f"the identity in {folder} is damaged: {error}") from None
+    name = authority.common_name(certificate)
+    if not is_id(name):
+        raise EnrolmentError(f"the certificate in {folder} names no gateway")
+    return Identity(folder, GatewayId(name), sealing_key, signing_keys)
+
+
+async def enrol(state_dir: Path, code_text: str, *, primary_url: str | None = None) -> Settings:
+    """Become a gateway by a code; ``primary_url`` overrides the address in it.
+
+    Raises:
+        EnrolmentError: The primary cannot be reached, is another one, or refuses.
+        CodeError: This is no code.
+    """
+    code = EnrolmentCode.parse(code_text)
+    url = (primary_url or code.url).rstrip("/")
+    key, sealing_key = authority.new_key(), sealing.new_key()
+    asked = EnrolRequest(
+        v=VERSION,
+        secret=code.secret,
+        signing_request=authority.signing_request(key, "spoolhouse gateway").decode(),
+        sealing_key=sealing.public_key(sealing_key),
+        host_name=socket.gethostname(),
+        agent_version=platform.python_version(),
+    )
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as http:
+        pem = await _pinned_authority(http, url, code.pin)
+        answer = await _post(http, url + ENROL_PATH, asked, pem)
+    settings = Settings(answer.gateway_id, url, answer.broker_host, answer.broker_port)
+    await asyncio.to_thread(
+        _write_identity, state_dir, answer, authority.key_to_pem(key), sealing_key
+    )
+    await asyncio.to_thread(write_settings, state_dir, settings)
+    return settings
+
+
+async def renew(identity: Identity, primary_url: str) -> None:
+    """Get the next certificate with a new key; also for one that has expired.
+
+    Raises:
+        EnrolmentError: The primary cannot be reached, or refuses.
+    """
+    old_key = authority.key_from_pem(identity.key_file.read_bytes())
+    key = authority.new_key()
+    request = authority.signing_request(key, identity.gateway_id)
+    asked = RenewRequest(
+        v=VERSION,
+        certificate=identity.certificate_file.read_text(),
+        signing_request=request.decode(),
+        proof=authority.sign_possession(old_key, RENEW_CONTEXT, request),
+    )
+    pem = identity.authority_file.read_text()
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as http:
+        answer = await _post(http, primary_url.rstrip("/") + RENEW_PATH, asked, pem)
+    await asyncio.to_thread(
+        _replace_certificate, identity, answer.certificate.encode(), authority.key_to_pem(key)
+    )
+
+
+def renewal_is_due(identity: Identity, now: datetime) -> bool:
+    """Whether two thirds of the certificate's life are over."""
+    certificate = authority.certificate_from_pem(identity.certificate_file.read_bytes())
+    begun, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return now > begun + (ends - begun) * 2 / 3
+
+
+def _context(authority_pem: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=authority_pem)
+    issued = authority.certificate_from_pem(authority_pem.encode()).not_valid_before_utc
+    if datetime.now(UTC) < issued:
+        # A box without a clock: chain and name are checked, dates cannot be.
+        context.verify_flags |= _NO_CHECK_TIME
+    return context
+
+
+async def _pinned_authority(http: aiohttp.ClientSession, url: str, pin: bytes) -> str:
+    """Fetch the authority's certificate from whoever answers, and believe it by the pin alone."""
+    unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unchecked.check_hostname = False
+    unchecked.verify_mode = ssl.CERT_NONE
+    try:
+        async with http.get(url + AUTHORITY_PATH, ssl=unchecked) as response:
+            pem = await response.content.read(MAX_BYTES)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise EnrolmentError(f"{url} cannot be reached: {error or 'it does not answer'}") from None
+    try:
+        found = authority.fingerprint(pem)
+    except CertificateError:
+        raise EnrolmentError(f"{url} is no Spoolhouse primary") from None
+    if found != pin:
+        raise EnrolmentError(f"{url} is not the primary that made this code")
+    return pem.decode()
+
+
+async def _post(http: aiohttp.ClientSession, url: str, asked: Any, pem: str) -> EnrolAnswer:
+    body = codec.dumps(codec.to_plain(asked))
+    headers = {"Content-Type": "application/json"}
+    try:
+        async with http.post(url, data=body, headers=headers, ssl=_context(pem)) as response:
+            status, text = response.status, await response.content.read(MAX_BYTES * 4)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise EnrolmentError(f"{url} cannot be reached: {error or 'it does not answer'}") from None
+    if status == 403:  # noqa: PLR2004
+        raise EnrolmentError(
+            "the primary does not accept this: a code is good once and for an hour; make a new one"
+        )
+    if status != 200:  # noqa: PLR2004
+        raise EnrolmentError(f"the primary answered {status} to {url}")
+    try:
+        return codec.from_plain(EnrolAnswer, codec.loads(text))
+    except MessageError as error:
+        raise EnrolmentError(f"the primary's answer cannot be read: {error}") from None
+
+
+def _write_identity(
+    state_dir: Path, answer: EnrolAnswer, key_pem: bytes, sealing_key: bytes
+) -> None:
+    folder = state_dir / FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(folder / "sealing.key", sealing_key)
+    _write(folder / "ca.pem", answer.authority.encode())
+    _write_signing_keys(folder, answer.signing_keys)
+    _write(folder / "tls.key", key_pem)
+    _write(folder / "tls.pem", answer.certificate.encode())
+
+
+def _write_signing_keys(folder: Path, keys: tuple[bytes, ...]) -> None:
+    _write(folder / "signing.json", codec.dumps(codec.to_plain(keys)))
+
+
+def _replace_certificate(identity: Identity, certificate: bytes, key_pem: bytes) -> None:
+    """Change key and certificate together: one file for both, then a switch of the two names."""
+    together = identity.folder / "tls.next"
+    _write(together, key_pem + certificate)
+    finish_renewal(identity.folder)
+
+
+def finish_renewal(folder: Path) -> bool:
+    """Bring a renewal that was cut off to its end; called at every start."""
+    together = folder / "tls.next"
+    if not together.exists():
+        return False
+    both = together.read_bytes()
+    end = both.index(b"-----BEGIN CERTIFICATE")
+    _write(folder / "tls.key", both[:end])
+    _write(folder / "tls.pem", both[end:])
+    together.unlink()
+    return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
