@@ -19,7 +19,10 @@ from control_plane import tenants
 from control_plane.audit import repository
 from control_plane.audit.actor import Actor
 from control_plane.audit.models import AuditEvent
+from control_plane.cards import repository as cards
 from control_plane.database import clean_text, utc_now
+from control_plane.errors import SpoolhouseError
+from control_plane.gateways import repository as gateways
 from control_plane.tenants import INSTALLATION, Tenant
 from shared.clock import to_wire
 from shared.ids import GatewayId, new_id
@@ -87,6 +90,13 @@ def link_hash(row: AuditEvent) -> str:
     return hashlib.sha256(codec.dumps(plain)).hexdigest()
 
 
+class ForeignAuditError(SpoolhouseError):
+    """A gateway speaks for an account that it never served: parked, never written."""
+
+    def __init__(self) -> None:
+        super().__init__("this gateway does not serve this account")
+
+
 def on_gateway_audit(
     session: Session, gateway_id: GatewayId, facts: Sequence[AuditRecorded]
 ) -> None:
@@ -97,6 +107,8 @@ def on_gateway_audit(
         by_tenant.setdefault(str(owner), []).append(fact)
     for text in sorted(by_tenant):  # One order of locks for all.
         tenant = tenants.from_text(text)
+        if tenant.account_id and not gateways.find_service(session, gateway_id, tenant.account_id):
+            raise ForeignAuditError
         known = repository.known_ids(session, tenant, [fact.id for fact in by_tenant[text]])
         for fact in by_tenant[text]:
             if fact.id not in known:
@@ -107,6 +119,10 @@ def on_gateway_audit(
 def _record_fact(
     session: Session, tenant: Tenant, gateway_id: GatewayId, fact: AuditRecorded
 ) -> None:
+    if fact.account_id and fact.card_id and fact.outcome == "ok":
+        cards.mark_used(
+            session, fact.account_id, fact.card_id, at=fact.at, printer_id=fact.printer_id
+        )
     subject_kind, subject_id = _subject(fact)
     detail = {
         "gateway_id": gateway_id,

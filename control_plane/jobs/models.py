@@ -67,7 +67,7 @@ class JobEvent(Base):
     home_epoch: Mapped[int] = mapped_column(primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[AccountId]
-    event: Mapped[str]
+    event: Mapped[str] = mapped_column(primary_key=True)
     state: Mapped[int]
     reasons: Mapped[list[str]]
     at: Mapped[datetime]

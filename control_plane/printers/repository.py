@@ -40,9 +40,7 @@ def list_printers(
     return paginate(session, query, (Printer.name, Printer.id), cursor=cursor, limit=limit)
 
 
-def names(
-    session: Session, account_id: AccountId, ids: Sequence[PrinterId]
-) -> dict[PrinterId, str]:
+def names(session: Session, account_id: AccountId, ids: Sequence[PrinterId]) -> dict[str, str]:
     rows = session.execute(
         select(Printer.id, Printer.name).where(
             Printer.account_id == account_id, Printer.id.in_(ids)

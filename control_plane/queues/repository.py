@@ -36,7 +36,7 @@ def list_queues(
     return paginate(session, query, (Queue.name, Queue.id), cursor=cursor, limit=limit)
 
 
-def names(session: Session, account_id: AccountId, ids: Sequence[QueueId]) -> dict[QueueId, str]:
+def names(session: Session, account_id: AccountId, ids: Sequence[QueueId]) -> dict[str, str]:
     rows = session.execute(
         select(Queue.id, Queue.name).where(Queue.account_id == account_id, Queue.id.in_(ids))
     )

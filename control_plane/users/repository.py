@@ -42,7 +42,7 @@ def list_users(
     return paginate(session, query, (User.display_name, User.id), cursor=cursor, limit=limit)
 
 
-def names(session: Session, tenant: Tenant, ids: Sequence[UserId]) -> dict[UserId, str]:
+def names(session: Session, tenant: Tenant, ids: Sequence[UserId]) -> dict[str, str]:
     rows = session.execute(
         select(User.id, User.display_name).where(User.tenant == str(tenant), User.id.in_(ids))
     )

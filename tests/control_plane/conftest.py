@@ -8,6 +8,7 @@ import pytest
 from control_plane.database import Database, sqlite_url
 from control_plane.models import Base
 from control_plane.vault import Vault
+from tests.support.houses import Town, a_town
 
 
 @pytest.fixture
@@ -22,3 +23,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def vault() -> Vault:
     return Vault(b"k" * 32)
+
+
+@pytest.fixture
+def town(database: Database, vault: Vault) -> Town:
+    return a_town(database, vault)

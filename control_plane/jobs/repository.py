@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, Text, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from control_plane.jobs.models import Job, JobCount, JobEvent, UsageRow
+from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from shared.ids import AccountId, GatewayId, JobId, PrinterId, QueueId, UserId
+from shared.job_states import Hold, JobState
+
+
+def find_job(session: Session, account_id: AccountId, job_id: JobId) -> Job | None:
+    return session.scalars(
+        select(Job).where(Job.account_id == account_id, Job.id == job_id)
+    ).one_or_none()
+
+
+def jobs_by_id(session: Session, ids: Collection[JobId]) -> dict[JobId, Job]:
+    """Whoever's they are: for facts, which are checked against the row that is there."""
+    return {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))}
+
+
+def list_jobs(
+    session: Session,
+    account_id: AccountId,
+    *,
+    text: str | None = None,
+    states: Collection[JobState] = (),
+    hold: Hold | None = None,
+    owner_id: UserId | None = None,
+    queue_id: QueueId | None = None,
+    printer_id: PrinterId | None = None,
+    gateway_id: GatewayId | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[Job]:
+    """List jobs, newest first; ``text`` looks in titles and claimed names."""
+    query: Select[Job] = select(Job).where(Job.account_id == account_id)
+    if text:
+        query = query.where(or_(contains(Job.title, text), contains(Job.claimed_name, text)))
+    if states:
+        query = query.where(Job.state.in_([int(state) for state in states]))
+    if hold:
+        query = query.where(cast(Job.reasons, Text).contains(hold.value, autoescape=True))
+    for column, value in (
+        (Job.owner_id, owner_id),
+        (Job.queue_id, queue_id),
+        (Job.printer_id, printer_id),
+        (Job.gateway_id, gateway_id),
+    ):
+        if value:
+            query = query.where(column == value)
+    if since:
+        query = query.where(Job.received_at >= since)
+    if until:
+        query = query.where(Job.received_at < until)
+    by = (Job.received_at, Job.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, newest_first=True)
+
+
+def timeline(session: Session, account_id: AccountId, job_id: JobId) -> Sequence[JobEvent]:
+    return session.scalars(
+        select(JobEvent)
+        .where(JobEvent.account_id == account_id, JobEvent.job_id == job_id)
+        .order_by(JobEvent.home_epoch, JobEvent.revision, JobEvent.at)
+    ).all()
+
+
+def newest_event(session: Session, account_id: AccountId, job_id: JobId) -> JobEvent | None:
+    return session.scalars(
+        select(JobEvent)
+        .where(JobEvent.account_id == account_id, JobEvent.job_id == job_id)
+        .order_by(JobEvent.home_epoch.desc(), JobEvent.revision.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def counts(session: Session, account_id: AccountId, job_id: JobId) -> Sequence[JobCount]:
+    return session.scalars(
+        select(JobCount)
+        .where(JobCount.account_id == account_id, JobCount.job_id == job_id)
+        .order_by(JobCount.source)
+    ).all()
+
+
+def usage(session: Session, account_id: AccountId, job_id: JobId) -> Sequence[UsageRow]:
+    return session.scalars(
+        select(UsageRow)
+        .where(UsageRow.account_id == account_id, UsageRow.job_id == job_id)
+        .order_by(UsageRow.at, UsageRow.id)
+    ).all()
+
+
+def count_by_state(session: Session, account_id: AccountId) -> dict[JobState, int]:
+    rows = session.execute(
+        select(Job.state, func.count()).where(Job.account_id == account_id).group_by(Job.state)
+    )
+    return {JobState(state): count for state, count in rows}
