@@ -1,0 +1,124 @@
+"""Domains: claimed by anybody, shown by the one who is verified.
+
+Verified by a DNS TXT record, by the owner of the parent domain, or by the owner of the
+installation (audited; air-gapped sites have no DNS that we could ask).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from sqlalchemy.orm import Session
+
+from control_plane import changes
+from control_plane.audit import service as audit
+from control_plane.audit.actor import Actor
+from control_plane.database import utc_now
+from control_plane.domains import repository
+from control_plane.domains.models import Domain
+from control_plane.domains.schemas import DomainChanges, NewDomain
+from control_plane.errors import ConflictError, NotFoundError
+from control_plane.tenants import Tenant
+from shared.ids import new_id
+from shared.secrets import new_token
+
+CHALLENGE_PREFIX: Final = "_spoolhouse-challenge"
+
+list_domains = repository.list_domains
+find_verified = repository.find_verified
+
+
+class TxtLookup(Protocol):
+    """Asks DNS for the TXT records of a name; nothing found is an empty sequence."""
+
+    def __call__(self, name: str) -> Sequence[str]: ...
+
+
+def create(session: Session, tenant: Tenant, new: NewDomain, by: Actor) -> Domain:
+    """Claim a domain; it shows nothing before it is verified."""
+    if repository.find_by_name(session, tenant, new.name):
+        raise ConflictError("this domain is claimed already", "name")
+    domain = Domain(
+        id=new_id(),
+        tenant=str(tenant),
+        name=new.name,
+        challenge=f"spoolhouse={new_token()}",
+        brand_name=new.brand_name,
+        brand_color=new.brand_color or "",
+    )
+    session.add(domain)
+    session.flush()
+    _audit(session, tenant, domain, "domain.claimed", by)
+    return domain
+
+
+def get_domain(session: Session, tenant: Tenant, domain_id: str) -> Domain:
+    domain = repository.find_domain(session, tenant, domain_id)
+    if domain is None:
+        raise NotFoundError("domain", domain_id)
+    return domain
+
+
+def update(
+    session: Session,
+    tenant: Tenant,
+    domain_id: str,
+    body: DomainChanges,
+    by: Actor,
+    *,
+    expected_version: int | None = None,
+) -> Domain:
+    domain = get_domain(session, tenant, domain_id)
+    changes.check_version(domain, expected_version)
+    changes.apply(domain, body)
+    session.flush()
+    _audit(session, tenant, domain, "domain.changed", by)
+    return domain
+
+
+def has_challenge(domain: Domain, lookup: TxtLookup) -> bool:
+    """Whether DNS shows the challenge; asked outside of any transaction."""
+    return domain.challenge in lookup(f"{CHALLENGE_PREFIX}.{domain.name}")
+
+
+def verify(
+    session: Session, tenant: Tenant, domain_id: str, by: Actor, *, verified_by: str
+) -> Domain:
+    """Make a domain count; who had it before loses it when DNS says so.
+
+    Raises:
+        ConflictError: Somebody else is verified, and this proof is not stronger.
+    """
+    domain = get_domain(session, tenant, domain_id)
+    holder = repository.find_verified(session, domain.name)
+    if holder is not None and holder.id != domain.id:
+        raise ConflictError("this domain belongs to somebody else here", "name")
+    domain.verified_name = domain.name
+    domain.verified_at = utc_now()
+    domain.verified_by = verified_by
+    session.flush()
+    _audit(session, tenant, domain, "domain.verified", by)
+    return domain
+
+
+def may_parent_verify(session: Session, parent: Tenant, name: str) -> bool:
+    """Whether a tenant holds a verified domain above this name."""
+    labels = name.split(".")
+    above = [".".join(labels[n:]) for n in range(1, len(labels))]
+    holders = [repository.find_verified(session, host) for host in above]
+    return any(holder is not None and holder.tenant == str(parent) for holder in holders)
+
+
+def delete(session: Session, tenant: Tenant, domain_id: str, by: Actor) -> None:
+    domain = get_domain(session, tenant, domain_id)
+    session.delete(domain)
+    session.flush()
+    _audit(session, tenant, domain, "domain.deleted", by)
+
+
+def _audit(session: Session, tenant: Tenant, domain: Domain, event: str, by: Actor) -> None:
+    audit.record(
+        session, tenant, event, by, subject_kind="domain", subject_id=domain.id,
+        detail={"name": domain.name, "verified_by": domain.verified_by},
+    )  # fmt: skip
