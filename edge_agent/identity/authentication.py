@@ -55,6 +55,7 @@ class Authentication:
 
     name = "authentication"
 
+    # One object for the life of the process: intake keeps it while the service comes and goes.
     def __init__(
         self, state_dir: Path, directory: Directory, calls: Calls, audit: Audit, clock: Clock
     ) -> None:
@@ -150,6 +151,8 @@ class Authentication:
 
         What is remembered is a keyed digest, and any change in the account's directory drops it.
         """
+        if self._counters is None:
+            return _not_yet()
         digest = self._digest(account_id, username, password)
         known = self._basic.get(digest)
         if known is not None and self._clock.monotonic() < known.until:

@@ -6,6 +6,7 @@ Owner first: what belongs to an account is asked for by account.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from shared import cards
 from shared.clock import Clock
+from shared.crypto.sealing import SealError
 from shared.ids import AccountId, GatewayId, PrinterId, UserId
 from shared.messages.records import (
     AccountRecord,
@@ -29,6 +31,8 @@ from shared.messages.records import (
     account_stream,
     gateway_stream,
 )
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -207,7 +211,13 @@ class Directory:
         records = self._replica.list(SecretRecord, gateway_stream(self.gateway_id))
         ours = [r for r in records if r.account_id == account_id and r.purpose == purpose]
         ours.sort(key=lambda record: -record.version)
-        return [self._unseal(record) for record in ours]
+        opened = []
+        for record in ours:
+            try:
+                opened.append(self._unseal(record))
+            except SealError as error:
+                log.error("secret %s cannot be opened: %s", record.id, error)  # noqa: TRY400
+        return opened
 
     def _cached(self, key: tuple[str, ...], load: Callable[[], T]) -> T:
         """Remember what was read until the replica changes; a tap reads much of it each time."""

@@ -1,0 +1,182 @@
+"""The gateway as a whole: its parts, its link, and the services that its configuration asks for.
+
+Everything lives in one task group. The configuration comes from the replica, so a gateway starts
+with what it last knew, without network, name service or clock. What cannot start says so in the
+health page and to the primary, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from edge_agent import enrolment, offline
+from edge_agent.health import Report
+from edge_agent.keeper import Keeper
+from edge_agent.parts import Parts, build_parts
+from edge_agent.service import Health
+from edge_agent.services import Catalogue
+from edge_agent.settings import Settings
+from shared.clock import Clock, SystemClock
+from shared.i18n import gettext as _
+from shared.messages.hello import Running, StreamCursor
+from shared.messages.records import gateway_stream
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 4.0
+
+
+class Link(Protocol):
+    """The connection to the primary, as the agent sees it."""
+
+    async def run(self) -> None: ...
+    def health(self) -> Health: ...
+
+
+class NoLink:
+    """A gateway that has no primary to speak to: a rehearsal, or a test."""
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def health(self) -> Health:
+        return Health(ok=False, says=_("There is no line to a primary."))
+
+
+MakeLink = Callable[["Agent"], Link]
+
+
+class Agent:
+    """One gateway."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        settings: Settings | None = None,
+        make_link: MakeLink | None = None,
+    ) -> None:
+        self.parts = parts
+        self.settings = settings
+        self.keeper = Keeper(parts.clock)
+        self.catalogue = Catalogue(parts, self.report)
+        self.ready = asyncio.Event()
+        self._make_link = make_link or (lambda _agent: NoLink())
+        self._link: Link = NoLink()
+        self._changed = asyncio.Event()
+        self._unknown: dict[str, str] = {}
+        self._running: StreamCursor | None = None
+
+    async def run(self) -> None:
+        """Run until cancelled; then end within five seconds, leaving nothing half done."""
+        await self.parts.start()
+        try:
+            self._link = self._make_link(self)
+            loop = asyncio.get_running_loop()
+            self.parts.directory.subscribe(lambda *_: _set_soon(loop, self._changed))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.parts.audit.run(), name="audit")
+                group.create_task(self.keeper.run(), name="services")
+                group.create_task(self._follow_configuration(), name="configuration")
+                group.create_task(self._link.run(), name="link")
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self.parts.stop()
+
+    # --- what others ask ----------------------------------------------------------------------
+
+    def running(self) -> Running:
+        """Say which configuration runs, which may be less than what was received."""
+        return Running(self._received(), self._running, self._errors())
+
+    def presence(self) -> Mapping[str, Any]:
+        """Say how this gateway is, for the primary; plain values, no floats."""
+        report = self.report()
+        return {
+            "ok": report.is_ok,
+            "says": report.headline(),
+            "services": {
+                name: {"ok": health.ok, "says": health.says, "figures": dict(health.figures)}
+                for name, health in report.services.items()
+            },
+            "queue": dict(report.queue),
+            "free_bytes": report.free_bytes,
+            "has_room": report.has_room,
+            "if_the_line_were_cut": {
+                name: {"works": report.works[name], "says": says}
+                for name, says in report.works_offline.items()
+            },
+        }
+
+    def report(self) -> Report:
+        """Collect what the health page shows."""
+        parts = self.parts
+        gateway = parts.directory.gateway()
+        services = self.keeper.health()
+        has_room = parts.jobs.has_room()
+        works = offline.what_works(services, parts.directory, has_room=has_room)
+        return Report(
+            as_of=parts.clock.now(),
+            gateway=gateway.name if gateway else _("A gateway without configuration"),
+            link=self._link.health(),
+            services=services,
+            errors=self._errors(),
+            queue=dict(parts.jobs.figures()),
+            free_bytes=parts.jobs.spool.free_bytes(),
+            has_room=has_room,
+            knowledge=self._knowledge(),
+            works_offline={name: says for name, (_works, says) in works.items()},
+            works={name: works_now for name, (works_now, _says) in works.items()},
+        )
+
+    # --- inside -------------------------------------------------------------------------------
+
+    async def _follow_configuration(self) -> None:
+        """Bring what runs to what the gateway's record says, each time it changes."""
+        while True:
+            self._changed.clear()
+            received = self._received()
+            wanted, self._unknown = self.catalogue.wanted(self.parts.directory.gateway())
+            self.keeper.want(wanted)
+            await self.keeper.settled()
+            if not self._errors():
+                self._running = received
+            self.ready.set()
+            await self._changed.wait()
+
+    def _received(self) -> StreamCursor | None:
+        return self.parts.replica.cursor(gateway_stream(self.parts.gateway_id))
+
+    def _errors(self) -> dict[str, str]:
+        return {**self._unknown, **self.parts.replica.problems(), **self.keeper.errors}
+
+    def _knowledge(self) -> dict[str, timedelta | None]:
+        directory = self.parts.directory
+        return {a.name: directory.knowledge_age(a.id) for a in directory.accounts()}
+
+
+def build_agent(state_dir: Path, settings: Settings, clock: Clock | None = None) -> Agent:
+    """Put a gateway together from its state folder.
+
+    Raises:
+        EnrolmentError: It has no identity, or a damaged one.
+    """
+    enrolment.finish_renewal(state_dir / enrolment.FOLDER)
+    identity = enrolment.load(state_dir)
+    parts = build_parts(
+        state_dir, identity.gateway_id, clock or SystemClock(), unseal=identity.unseal
+    )
+    return Agent(parts, settings=settings)
+
+
+def _set_soon(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    """Set an event of the loop from any thread; the replica outlives no loop but may try."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(event.set)

@@ -1,0 +1,162 @@
+"""What is wrong with this gateway, in words, with the cure; works while it runs and while not."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from edge_agent import enrolment
+from edge_agent.enrolment import EnrolmentError, Identity
+from edge_agent.instance import running_pid
+from edge_agent.settings import Settings, SettingsError, read_settings
+from edge_agent.sync.replica import Replica
+from shared.messages.records import GatewayRecord, gateway_stream
+
+SECONDS: Final = 5.0
+BUILT_AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
+LOW_BYTES: Final = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    says: str
+    cure: str = ""
+
+
+def examine(state_dir: Path) -> list[Finding]:
+    """Look at everything that a gateway needs, from its own disk outwards."""
+    try:
+        settings = read_settings(state_dir)
+        identity = enrolment.load(state_dir)
+    except (SettingsError, EnrolmentError) as error:
+        cure = "spoolhouse-agent enrol --code CODE, with a new code from the primary"
+        return [Finding("enrolment", ok=False, says=str(error), cure=cure)]
+    found = [Finding("enrolment", ok=True, says=f"gateway {settings.gateway_id}")]
+    found += [_clock(), _certificate(identity), _room(state_dir), _runs(state_dir)]
+    primary = urlsplit(settings.primary_url)
+    found += _server("primary", primary.hostname or "", primary.port or 443, identity)
+    found += _server("broker", settings.broker_host, settings.broker_port, identity)
+    found += _services(state_dir, settings)
+    return found
+
+
+def ask_health(state_dir: Path, settings: Settings) -> dict[str, Any] | None:
+    """Ask the running gateway's health page; None where it has none or does not answer."""
+    gateway = _configuration(state_dir, settings)
+    setting = gateway.services.get("health") if gateway else None
+    if setting is None or not setting.enabled or not setting.port:
+        return None
+    host = "127.0.0.1" if setting.host in ("0.0.0.0", "", "::") else setting.host  # noqa: S104
+    shown = f"[{host}]" if ":" in host else host
+    try:
+        with urllib.request.urlopen(
+            f"http://{shown}:{setting.port}/health.json", timeout=SECONDS
+        ) as answer:
+            body: Any = json.load(answer)
+    except urllib.error.HTTPError as error:
+        body = json.load(error)
+    except (OSError, ValueError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _clock() -> Finding:
+    now = datetime.now(UTC)
+    if now < BUILT_AT:
+        cure = "set the clock; until the line is up, the primary's signed time is used"
+        return Finding("clock", ok=False, says=f"says {now:%Y-%m-%d %H:%M} UTC", cure=cure)
+    return Finding("clock", ok=True, says=f"says {now:%Y-%m-%d %H:%M} UTC")
+
+
+def _certificate(identity: Identity) -> Finding:
+    ends, now = identity.expires_at, datetime.now(UTC)
+    says = f"valid until {ends:%Y-%m-%d}"
+    cure = "it is renewed by itself when the line is up" if ends < now else ""
+    return Finding("certificate", ok=ends > now, says=says, cure=cure)
+
+
+def _room(state_dir: Path) -> Finding:
+    status = os.statvfs(state_dir)
+    free = status.f_bavail * status.f_frsize
+    cure = "" if free > LOW_BYTES else "make room on this disk"
+    return Finding("room", ok=free > LOW_BYTES, says=f"{free >> 20} MB free", cure=cure)
+
+
+def _runs(state_dir: Path) -> Finding:
+    pid = running_pid(state_dir)
+    if pid is None:
+        return Finding("agent", ok=False, says="does not run", cure="spoolhouse-agent run")
+    return Finding("agent", ok=True, says=f"runs, pid {pid}")
+
+
+def _server(what: str, host: str, port: int, identity: Identity) -> Iterator[Finding]:
+    try:
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
+    except OSError as error:
+        cure = f"make {host} known to this machine's name service"
+        yield Finding(what, ok=False, says=f"{host} has no address: {error.strerror}", cure=cure)
+        return
+    try:
+        with socket.create_connection((str(address[0]), port), SECONDS) as connection:
+            yield from _handshake(what, host, connection, identity)
+    except OSError as error:
+        cure = f"let TCP port {port} of {host} pass the firewall, and see that it runs"
+        says = f"{host}:{port} cannot be reached: {error.strerror or error}"
+        yield Finding(what, ok=False, says=says, cure=cure)
+
+
+def _handshake(
+    what: str, host: str, connection: socket.socket, identity: Identity
+) -> Iterator[Finding]:
+    try:
+        with identity.tls().wrap_socket(connection, server_hostname=host) as secured:
+            yield Finding(what, ok=True, says=f"{host} answers with {secured.version()}")
+    except ssl.SSLCertVerificationError as error:
+        cure = "see that the address belongs to the primary that this gateway was enrolled at"
+        says = f"{host} shows a certificate we do not believe: {error.verify_message}"
+        yield Finding(what, ok=False, says=says, cure=cure)
+    except ssl.SSLError as error:
+        says = f"{host} ended the handshake: {error.reason}"
+        cure = "look in the primary whether this gateway was revoked"
+        yield Finding(what, ok=False, says=says, cure=cure)
+
+
+def _services(state_dir: Path, settings: Settings) -> Iterator[Finding]:
+    gateway = _configuration(state_dir, settings)
+    if gateway is None:
+        cure = "wait for the first connection to the primary"
+        yield Finding("configuration", ok=False, says="has not come yet", cure=cure)
+        return
+    yield Finding(
+        "configuration", ok=True, says=f"{gateway.name}, {len(gateway.services)} services"
+    )
+    report = ask_health(state_dir, settings)
+    services = report.get("services", {}) if report else {}
+    for name, health in services.items():
+        yield Finding(name, ok=bool(health.get("ok")), says=str(health.get("says")))
+
+
+def _configuration(state_dir: Path, settings: Settings) -> GatewayRecord | None:
+    path = state_dir / "replica.db"
+    if not path.exists():
+        return None
+    replica = Replica(path)
+    try:
+        stream = gateway_stream(settings.gateway_id)
+        return replica.find(GatewayRecord, stream, settings.gateway_id)
+    finally:
+        replica.close()
