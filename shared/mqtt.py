@@ -1,0 +1,251 @@
+"""One MQTT 5 connection in a thread of its own, as both sides of the link use it (paho-mqtt 2).
+
+A connection begins with nothing: what was queued in memory for an earlier one is gone, and the
+protocol above sends again what was not acknowledged above. Every message is acknowledged to the
+broker by its receiver (``Delivery.done``) after its commit. Callbacks run in the connection's
+thread and are wrapped: an exception in one ends the connection, never the thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+log = logging.getLogger(__name__)
+
+_CONNECT_SECONDS: Final = 10.0
+_STEADY_SECONDS: Final = 30.0
+_MAX_QUEUED: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says for us when we are gone for so long."""
+
+    topic: str
+    payload: bytes
+    delay_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to connect."""
+
+    client_id: str
+    host: str
+    port: int
+    subscriptions: tuple[str, ...]
+    will: Will | None = None
+    keepalive_seconds: int = 30
+    session_expiry_seconds: int = 0
+    receive_maximum: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that came. ``done`` may be called from any thread, once."""
+
+    topic: str
+    payload: bytes
+    done: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Full jitter: anything between nothing and a cap that doubles.
+
+    A refused or unreachable address is asked again every few seconds, which is cheap, so that a
+    line that comes back is used at once. Whoever answered and did not let us in is asked less
+    and less often: thousands of handshakes at once would keep a broker from coming up.
+    """
+
+    first_seconds: float = 0.5
+    unreachable_cap_seconds: float = 5.0
+    refused_cap_seconds: float = 60.0
+
+    def wait(self, attempt: int, *, answered: bool) -> float:
+        cap = self.refused_cap_seconds if answered else self.unreachable_cap_seconds
+        return random.uniform(0.05, min(cap, self.first_seconds * 2 ** min(attempt, 16)))  # noqa: S311
+
+
+class Connection:
+    """Keeps one connection up until it is stopped."""
+
+    def __init__(
+        self,
+        options: Options,
+        tls: Callable[[], ssl.SSLContext],
+        *,
+        on_message: Callable[[Delivery], None],
+        on_up: Callable[[], None],
+        on_down: Callable[[str], None],
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.options = options
+        self._tls = tls
+        self._on_message = on_message
+        self._on_up = on_up
+        self._on_down = on_down
+        self._backoff = backoff or Backoff()
+        self._stopping = threading.Event()
+        self._hurry = threading.Event()
+        self._client: mqtt.Client | None = None
+        self._up = False
+        self._answered = False
+        self._waiting_for: set[int | None] = set()
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the broker let us in and took our subscriptions."""
+        return self._up
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, *, timeout_seconds: float = 3.0) -> None:
+        """End the connection politely; the will is not spoken."""
+        self._stopping.set()
+        self._hurry.set()
+        client = self._client
+        if client is not None:
+            client.disconnect()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout_seconds)
+
+    def reconnect(self) -> None:
+        """Begin a new connection, with what the TLS context holds now."""
+        client = self._client
+        self._hurry.set()
+        if client is not None:
+            client.disconnect()
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> bool:
+        """Hand a message to the connection; False where there is none, or it is stuffed."""
+        client = self._client
+        if client is None or not self._up:
+            return False
+        return client.publish(topic, payload, qos).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _run(self) -> None:
+        attempt = 0
+        while not self._stopping.is_set():
+            self._answered = False
+            self._hurry.clear()
+            was_up, says = self._connect_once()
+            if self._stopping.is_set():
+                return
+            attempt = 0 if was_up else attempt + 1
+            wait = self._backoff.wait(attempt, answered=self._answered)
+            log.log(
+                logging.INFO if was_up or attempt <= 1 else logging.DEBUG,
+                "no connection to %s:%d: %s", self.options.host, self.options.port, says,
+            )  # fmt: skip
+            self._on_down(says)
+            self._hurry.wait(wait)
+
+    def _connect_once(self) -> tuple[bool, str]:
+        """Connect and stay until it ends; whether it was up, and why it ended."""
+        ended: list[str] = []
+        was_up: list[bool] = []
+        try:
+            client = self._new_client(ended, was_up)
+            self._client = client
+            client.connect(
+                self.options.host,
+                self.options.port,
+                keepalive=self.options.keepalive_seconds,
+                clean_start=self.options.session_expiry_seconds == 0,
+                properties=self._connect_properties(),
+            )
+            client.loop_forever()
+        except Exception as error:  # noqa: BLE001  # whatever it was: say so, and try again
+            ended.append(str(error) or type(error).__name__)
+            self._answered |= isinstance(error, ssl.SSLError)
+        finally:
+            self._up = False
+            self._client = None
+        return bool(was_up), ended[0] if ended else "closed"
+
+    def _new_client(self, ended: list[str], was_up: list[bool]) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self.options.client_id,
+            protocol=mqtt.MQTTv5,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = _CONNECT_SECONDS
+        client.max_queued_messages_set(_MAX_QUEUED)
+        client.max_inflight_messages_set(self.options.receive_maximum)
+        client.tls_set_context(self._tls())
+        self._set_will(client)
+
+        def on_connect(_c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+            self._answered = True
+            if reason.is_failure:
+                ended.append(f"the broker says: {reason}")
+                return
+            self._subscribe(client)
+
+        def on_subscribe(_c: Any, _u: Any, mid: int, codes: Sequence[ReasonCode], _p: Any) -> None:
+            if any(code.is_failure for code in codes):
+                ended.append("the broker does not know us (yet): no role")
+                client.disconnect()
+                return
+            self._waiting_for.discard(mid)
+            if not self._waiting_for and not was_up:
+                was_up.append(True)
+                self._up = True
+                self._on_up()
+
+        def on_message(_c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
+            mid, qos = message.mid, message.qos
+            self._on_message(
+                Delivery(message.topic, bytes(message.payload), lambda: _ack(client, mid, qos))
+            )
+
+        def on_disconnect(_c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+            ended.append(str(reason))
+
+        client.on_connect = on_connect
+        client.on_subscribe = on_subscribe
+        client.on_message = on_message
+        client.on_disconnect = on_disconnect
+        return client
+
+    def _subscribe(self, client: mqtt.Client) -> None:
+        options = SubscribeOptions(qos=1)
+        self._waiting_for = {
+            client.subscribe(topic, options=options)[1] for topic in self.options.subscriptions
+        }
+
+    def _set_will(self, client: mqtt.Client) -> None:
+        will = self.options.will
+        if will is None:
+            return
+        properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+        properties.WillDelayInterval = will.delay_seconds
+        client.will_set(will.topic, will.payload, qos=1, properties=properties)
+
+    def _connect_properties(self) -> Properties:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = self.options.session_expiry_seconds
+        properties.ReceiveMaximum = self.options.receive_maximum
+        return properties
+
+
+def _ack(client: mqtt.Client, mid: int, qos: int) -> None:
+    client.ack(mid, qos)
