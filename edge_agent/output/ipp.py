@@ -1,0 +1,138 @@
+"""Printing by IPP: Create-Job and Send-Document, or Print-Job where that is all there is.
+
+The rules are those of ``jobs/driver.py``: PrinterUnavailableError means that nothing was printed
+and nothing will be; everything else is an Outcome, and what nobody can tell is UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from edge_agent.jobs.driver import Outcome, Page, PrinterUnavailableError, Progress
+from edge_agent.jobs.model import Job
+from edge_agent.output.ipp_capabilities import ASKED, Capabilities
+from edge_agent.output.ipp_client import (
+    BrokenError,
+    IppClient,
+    NotIppError,
+    NotReachedError,
+    Patience,
+)
+from edge_agent.output.ipp_delivery import Delivery
+from edge_agent.output.ipp_refusals import unavailable
+from edge_agent.output.ipp_watch import Watch
+from shared.clock import Clock
+from shared.ids import PrinterId
+from shared.ipp import Operation, Status, each, request
+from shared.ipp.enums import is_successful
+from shared.ipp.values import Keyword
+from shared.messages.records import PrinterRecord
+
+REMEMBER_SECONDS: Final = 60.0  # what a printer can do
+
+log = logging.getLogger(__name__)
+
+OnProgress = Callable[[Progress], Awaitable[None]]
+
+
+def claimed_name(job: Job) -> str:
+    return job.claimed_name or "spoolhouse"
+
+
+class IppDriver:
+    """Prints by IPP and IPPS (a ``PrinterDriver``)."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        user_name: Callable[[Job], str] = claimed_name,
+        patience: Patience | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Make a driver for any number of printers.
+
+        Args:
+            clock: For the pauses between questions.
+            user_name: Whose name is sent as ``requesting-user-name``.
+            patience: How long we wait for a printer.
+            tls: What is trusted at ``ipps:`` addresses; the system's authorities otherwise.
+        """
+        self._clock = clock
+        self._user_name = user_name
+        self._patience = patience or Patience()
+        self._tls = tls
+        self._known: dict[tuple[PrinterId, str], tuple[float, Capabilities]] = {}
+
+    async def deliver(
+        self,
+        printer: PrinterRecord,
+        job: Job,
+        documents: Sequence[Page],
+        on_progress: OnProgress,
+    ) -> Outcome:
+        """Send the job and follow it to its end (see ``PrinterDriver.deliver``)."""
+        client = self._client(printer)
+        able = await self._capabilities(printer, client)
+        watch = Watch(client, able.version, self._user_name(job), self._clock)
+        delivery = Delivery(client, able, job, watch, on_progress)
+        try:
+            return await delivery.run(documents)
+        except PrinterUnavailableError:
+            # It may have become another printer: ask it anew the next time.
+            self._known.pop((printer.id, printer.uri), None)
+            raise
+
+    async def ask(self, printer: PrinterRecord, job: Job) -> Outcome | None:
+        """Tell what became of a job after a crash; None when the printer cannot tell."""
+        if job.printer_job_id is None:
+            return None
+        watch = Watch(self._client(printer), (2, 0), self._user_name(job), self._clock)
+        return await watch.find_out(job.printer_job_id)
+
+    async def cancel(self, printer: PrinterRecord, job: Job) -> None:
+        """Ask the printer to stop printing the job."""
+        if job.printer_job_id is not None:
+            watch = Watch(self._client(printer), (2, 0), self._user_name(job), self._clock)
+            await watch.cancel(job.printer_job_id)
+
+    def _client(self, printer: PrinterRecord) -> IppClient:
+        return IppClient(printer.uri, patience=self._patience, tls=self._tls)
+
+    async def _capabilities(self, printer: PrinterRecord, client: IppClient) -> Capabilities:
+        """Ask what the printer can do, once a minute.
+
+        Raises:
+            PrinterUnavailableError: It does not answer, or not in IPP.
+        """
+        key = (printer.id, printer.uri)
+        asked_at, known = self._known.get(key, (0.0, None))
+        now = self._clock.monotonic()
+        if known is None or now - asked_at > REMEMBER_SECONDS:
+            try:
+                known = await fetch_capabilities(client)
+            except (NotReachedError, BrokenError, NotIppError) as error:
+                log.info("printer %s: %s", printer.name, error)
+                raise unavailable(error) from None
+            self._known[key] = (now, known)
+        return known
+
+
+async def fetch_capabilities(client: IppClient) -> Capabilities:
+    """Ask a printer what it can do, in the newest version of IPP that it speaks."""
+    for version in ((2, 0), (1, 1)):
+        asked = request(
+            Operation.GET_PRINTER_ATTRIBUTES,
+            client.uri,
+            version=version,
+            attributes=[each("requested-attributes", Keyword, ASKED)],
+        )
+        answer = await client.ask(asked)
+        if answer.code != Status.SERVER_ERROR_VERSION_NOT_SUPPORTED:
+            break
+    if not is_successful(answer.code):
+        raise NotIppError(f"no attributes: status 0x{answer.code:04x}", 200)
+    return Capabilities.of(version, answer.printer)
