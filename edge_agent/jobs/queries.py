@@ -56,6 +56,10 @@ def list_waiting(
     )
 
 
+def list_pending(connection: sqlite3.Connection) -> list[Job]:
+    return select_jobs(connection, "state = 3 AND printer_id IS NOT NULL ORDER BY number")
+
+
 def count_active(connection: sqlite3.Connection, queue_id: QueueId) -> int:
     found = connection.execute(
         "SELECT count(*) FROM jobs WHERE queue_id = ? AND state < 7", (queue_id,)

@@ -14,6 +14,7 @@ from edge_agent.jobs.counting import Counter, Counting
 from edge_agent.jobs.errors import DocumentGoneError, IllegalTransitionError, JobNotFoundError
 from edge_agent.jobs.model import Actor, Document, Job, NewJob
 from edge_agent.jobs.receiving import Body, Receiver
+from edge_agent.jobs.recovery import recover
 from edge_agent.jobs.releasing import Release
 from edge_agent.jobs.retention import Retention
 from edge_agent.jobs.store import JobStore
@@ -50,6 +51,7 @@ class JobService:
             JobStoreError: The database is of a newer release, or unreadable.
         """
         self.store.start()
+        await self.store.submit(lambda tx: recover(tx, self.changer))
         self.retention.start()
         self.counting.start()
 
@@ -186,6 +188,10 @@ class JobService:
         return await self.store.read(
             lambda connection: queries.list_waiting(connection, account_id, owner_id, limit)
         )
+
+    async def list_pending(self) -> Sequence[Job]:
+        """List the released jobs that no printer has taken yet, oldest first."""
+        return await self.store.read(queries.list_pending)
 
     async def list_documents(self, job_id: JobId) -> Sequence[Document]:
         """List a job's documents in order; empty once they are erased."""
@@ -330,6 +336,16 @@ class JobService:
             )
 
         return await self.store.submit(work)
+
+    async def say_waiting(self, job_id: JobId, says: str) -> None:
+        """Let the owner of a released job read why it still waits."""
+
+        def work(tx: Transaction) -> None:
+            job = tx.get_job(job_id)
+            if job.state is JobState.PENDING and job.message != says:
+                self.changer.change(tx, job, "waiting", message=says)
+
+        await self.store.submit(work)
 
     async def forget_account(self, account_id: AccountId) -> int:
         """Erase jobs, documents and keys of an account; returns how many documents there were."""

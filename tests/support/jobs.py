@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, Final, NoReturn
 from edge_agent.jobs.model import NewJob
 from edge_agent.jobs.service import JobService
 from edge_agent.jobs.store import JobStore
+from edge_agent.jobs.transaction import find_job
 from edge_agent.spool.spool import Spool
 from shared.clock import Clock, SystemClock
 from shared.ids import AccountId, PrinterId, QueueId, UserId
@@ -107,3 +110,22 @@ async def documents_of(jobs: Jobs, job_id: Any) -> list[bytes]:
 
 def files_under(folder: Path) -> Iterable[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
+
+
+def facts_of(jobs: Jobs, job_id: Any = None) -> list[dict[str, Any]]:
+    """Read what the outbox tells, in order: kind, and the body of each row."""
+    rows = jobs.store.look(lambda c: c.execute("SELECT row FROM outbox ORDER BY seq").fetchall())
+    facts = [json.loads(row[0]) for row in rows]
+    return [f for f in facts if job_id is None or f["body"].get("job_id") == job_id]
+
+
+async def until(holds: Callable[[], Any], seconds: float = 5.0) -> None:
+    """Wait until something holds; a test's only way to wait for a background task."""
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.002)
+
+
+def state_of(jobs: Jobs, job_id: Any) -> Any:
+    job = jobs.store.look(lambda c: find_job(c, job_id))
+    return None if job is None else job.state
