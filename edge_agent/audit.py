@@ -8,7 +8,6 @@ and told with the next row.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
@@ -43,7 +42,9 @@ class Audit:
     def __init__(self, clock: Clock, write: Write) -> None:
         self._clock = clock
         self._write = write
-        self._waiting: asyncio.Queue[AuditRecorded] = asyncio.Queue(WAITING)
+        self._waiting: list[AuditRecorded] = []
+        self._there = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._sources: dict[tuple[str, str], _Source] = {}
         self._lost = 0
 
@@ -79,41 +80,34 @@ class Audit:
             source=source,
             detail={**(detail or {}), **({"before_this": repeated} if repeated else {})},
         )
-        try:
-            self._waiting.put_nowait(fact)
-        except asyncio.QueueFull:
+        if len(self._waiting) >= WAITING:
             self._lost += 1
+            return
+        self._waiting.append(fact)
+        self._there.set()
 
     async def run(self) -> None:
-        """Write what comes, many at a time, until cancelled; then what is left."""
-        try:
-            while True:
-                facts = [await self._waiting.get()]
-                await asyncio.sleep(GATHER_SECONDS)
-                await self._write_all(facts)
-        except asyncio.CancelledError:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._write_all([])
-            raise
+        """Write what comes, many at a time, until cancelled; ``flush`` writes what is left."""
+        while True:
+            await self._there.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            await self.flush()
 
     async def flush(self) -> None:
-        """Write now what waits; for an orderly stop and for tests."""
-        await self._write_all([])
-
-    async def _write_all(self, facts: list[AuditRecorded]) -> None:
-        while not self._waiting.empty():
-            facts.append(self._waiting.get_nowait())
-        if self._lost:
-            log.warning("%d attempts were not audited: too many at once", self._lost)
-            self._lost = 0
-        if not facts:
-            return
-        try:
-            async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
-                await self._write(facts)
-        except (OSError, TimeoutError, sqlite3.Error) as error:
-            log.error("%d audit rows could not be written: %s", len(facts), error)  # noqa: TRY400
+        """Write now what waits."""
+        async with self._writing:
+            facts, self._waiting = self._waiting, []
+            self._there.clear()
+            if self._lost:
+                log.warning("%d attempts were not audited: too many at once", self._lost)
+                self._lost = 0
+            if not facts:
+                return
+            try:
+                async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
+                    await self._write(facts)
+            except (OSError, TimeoutError, sqlite3.Error) as error:
+                log.error("%d audit rows could not be written: %s", len(facts), error)  # noqa: TRY400
 
     def _allowance(self, event: str, source: str) -> int | None:
         """None: over the limit; otherwise how many were kept back before this one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from edge_agent.audit import Audit
 from edge_agent.calls import Calls
@@ -12,17 +13,24 @@ from edge_agent.identity.authentication import Authentication
 from edge_agent.identity.directory import Directory
 from edge_agent.identity.session import Stations
 from edge_agent.jobs.counting import Counter
+from edge_agent.jobs.errors import JobStoreError, SpoolFullError
 from edge_agent.jobs.model import Job
 from edge_agent.jobs.service import JobService
 from edge_agent.jobs.store import JobStore
 from edge_agent.jobs.transaction import Transaction
+from edge_agent.output.ipp import IppDriver
+from edge_agent.output_service import OutputService
 from edge_agent.spool.spool import Spool
+from edge_agent.storage import StorageService
 from edge_agent.sync.replica import Replica
 from edge_agent.terminal.pairing import Pairings
+from edge_agent.terminal.printers import PrinterStates
 from shared.clock import Clock
 from shared.ids import GatewayId
 from shared.messages.events import AuditRecorded
 from shared.messages.records import SecretRecord
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,9 @@ class Parts:
     stations: Stations
     pairings: Pairings
     authentication: Authentication
+    storage: StorageService
+    output: OutputService
+    printers: PrinterStates
 
     async def start(self) -> None:
         await self.jobs.start()
@@ -53,6 +64,7 @@ class Parts:
         self.replica.close()
 
     def _on_job_changed(self, job: Job) -> None:
+        self.printers.on_job_changed(job)
         self.stations.on_job_changed(job.account_id, job.owner_id)
 
 
@@ -70,16 +82,25 @@ def build_parts(
     spool = Spool(state_dir, clock.now)
     store = JobStore(state_dir, spool)
 
+    async def submit(work: Callable[[Transaction], T]) -> T:
+        try:
+            return await store.submit(work)
+        except (JobStoreError, SpoolFullError) as error:
+            raise OSError(str(error)) from error
+
     async def write_audit(facts: Sequence[AuditRecorded]) -> None:
         def enqueue(tx: Transaction) -> None:
             for fact in facts:
                 tx.enqueue(fact)
 
-        await store.submit(enqueue)
+        await submit(enqueue)
 
     calls = Calls(clock, encode=encode_calls)
     audit = Audit(clock, write_audit)
     directory = Directory(replica, gateway_id, unseal, clock)
+    jobs = JobService(store, spool, clock, counter=counter)
+    storage = StorageService(jobs, calls)
+    driver = IppDriver(clock, user_name=lambda job: _user_name(directory, job))
     return Parts(
         state_dir,
         gateway_id,
@@ -87,9 +108,18 @@ def build_parts(
         calls,
         replica,
         directory,
-        JobService(store, spool, clock, counter=counter),
+        jobs,
         audit,
         Stations(calls, audit, clock),
-        Pairings(directory, store.submit, clock),
+        Pairings(directory, submit, clock),
         Authentication(state_dir, directory, calls, audit, clock),
+        storage,
+        OutputService(jobs, calls, lambda _: driver, directory.printer, storage.open_document),
+        PrinterStates(),
     )
+
+
+def _user_name(directory: Directory, job: Job) -> str:
+    """Whose name the printer is told: its display and its own log then say whose pages come."""
+    user = directory.user(job.account_id, job.owner_id) if job.owner_id else None
+    return user.username if user else job.claimed_name or "spoolhouse"

@@ -17,7 +17,7 @@ from edge_agent.readers.profiles import line_format_of
 from edge_agent.readers.service import CardReaders
 from edge_agent.service import Service
 from edge_agent.terminal.server import TerminalClient
-from shared.ids import AccountId, PrinterId
+from shared.ids import AccountId
 from shared.messages.records import GatewayRecord, ReaderRecord, ServiceSetting
 
 Make = Callable[[ServiceSetting], Service]
@@ -41,7 +41,10 @@ class Catalogue:
         self._parts = parts
         self._report = report
         self._makers: dict[str, Make] = {
+            # These are one object each for the life of the process: others hold on to them.
+            "storage": lambda _setting: parts.storage,
             "authentication": lambda _setting: parts.authentication,
+            "document-output": lambda _setting: parts.output,
             "health": self._health,
             "ipp": self._ipp,
             "terminal-client": self._terminal_client,
@@ -103,7 +106,7 @@ class Catalogue:
             pairings=parts.pairings,
             audit=parts.audit,
             clock=parts.clock,
-            printer_status=self._printer_status,
+            printer_status=parts.printers.status,
             host_names=self._host_names,
             tls=self._tls() if setting.options.get("tls") else None,
         )
@@ -132,6 +135,3 @@ class Catalogue:
             clock=parts.clock,
             host_names=self._host_names,
         )
-
-    def _printer_status(self, _printer_id: PrinterId) -> tuple[str, str]:
-        return "ready", ""

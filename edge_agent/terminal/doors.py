@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
+from shared.i18n import gettext as _
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -74,6 +79,9 @@ def guard(names: Callable[[], Collection[str]]) -> Any:
             if error.status < 400:  # noqa: PLR2004
                 raise
             response = _refusal(error.status, error.reason)
+        except OSError as error:
+            log.warning("%s %s: %s", request.method, request.path, error)
+            response = _refusal(503, _("This does not work right now. Please try again."))
         if not response.prepared:
             response.headers.update({k: v for k, v in HEADERS.items() if k not in response.headers})
         return response

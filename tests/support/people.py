@@ -85,6 +85,10 @@ class Feed:
         self._clock = clock
         self._seq: dict[str, int] = {}
 
+    def into(self, replica: Replica) -> None:
+        """Write to this one from now on: a running gateway has opened the file itself."""
+        self._replica = replica
+
     def put(self, stream: str, *records: Any) -> None:
         self._send(
             stream,
