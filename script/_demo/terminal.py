@@ -50,6 +50,9 @@ class Terminal:
     async def release(self, *job_ids: str) -> None:
         await self._post("release", {"job_ids": list(job_ids)})
 
+    async def delete(self, job_id: str) -> None:
+        await self._post("delete", {"job_id": job_id})
+
     def mark(self) -> int:
         """Remember where we are, to wait only for what comes after."""
         return len(self.states)
