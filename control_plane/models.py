@@ -5,11 +5,21 @@ from __future__ import annotations
 from control_plane.accounts.models import Account, AccountSecret, Licence
 from control_plane.audit.models import AuditChain, AuditEvent
 from control_plane.cards.models import Card
+from control_plane.commands.models import Command, PrimaryEpoch
 from control_plane.database import Base
 from control_plane.domains.models import Domain
+from control_plane.enrolment.models import GatewayCertificate, GatewayCode
+from control_plane.feed.models import FeedRow, FeedStream
 from control_plane.gateways.models import Gateway, GatewayAccount, GatewayState
 from control_plane.grants.models import Grant
 from control_plane.groups.models import Group, GroupMember
+from control_plane.ingest.models import (
+    GatewayBoot,
+    GatewayHalt,
+    LaneEpoch,
+    LaneMark,
+    ParkedRow,
+)
 from control_plane.jobs.models import Job, JobCount, JobEvent, UsageRow
 from control_plane.printers.models import Printer
 from control_plane.queues.models import Queue
@@ -29,9 +39,16 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Card",
+    "Command",
     "Domain",
+    "FeedRow",
+    "FeedStream",
     "Gateway",
     "GatewayAccount",
+    "GatewayBoot",
+    "GatewayCertificate",
+    "GatewayCode",
+    "GatewayHalt",
     "GatewayState",
     "Grant",
     "Group",
@@ -40,8 +57,12 @@ __all__ = [
     "Job",
     "JobCount",
     "JobEvent",
+    "LaneEpoch",
+    "LaneMark",
     "Licence",
     "OneTimeLink",
+    "ParkedRow",
+    "PrimaryEpoch",
     "Printer",
     "Queue",
     "Reader",

@@ -18,6 +18,8 @@ class FeedStream(Base):
     feed_epoch: Mapped[str]  # changes when a backup is restored: versions begin to mean other rows
     changed_seq: Mapped[int] = mapped_column(BigInteger)
     horizon: Mapped[int] = mapped_column(BigInteger)  # tombstones up to here are gone
+    # By it a primary finds what another process changed, without reading every stream.
+    changed_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class FeedRow(Base):

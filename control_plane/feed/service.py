@@ -76,7 +76,11 @@ def take_numbers(session: Session, stream: str, count: int = 1) -> int:
     last = _advance(session, stream, count)
     if last is None:
         begin = insert_for(session, FeedStream).values(
-            stream=stream, feed_epoch=secrets.token_hex(16), changed_seq=0, horizon=0
+            stream=stream,
+            feed_epoch=secrets.token_hex(16),
+            changed_seq=0,
+            horizon=0,
+            changed_at=utc_now(),
         )
         session.execute(begin.on_conflict_do_nothing())
         last = _advance(session, stream, count)
@@ -101,7 +105,7 @@ def list_rows(session: Session, stream: str, kind: str, *, prefix: str = "") -> 
 def renew_epochs(session: Session) -> None:
     """Give every stream a new epoch: after a restore, numbers begin to mean other rows."""
     for stream in session.scalars(select(FeedStream)):
-        stream.feed_epoch = secrets.token_hex(16)
+        stream.feed_epoch, stream.changed_at = secrets.token_hex(16), utc_now()
 
 
 def prune_tombstones(session: Session, now: datetime | None = None) -> int:
@@ -150,7 +154,7 @@ def _advance(session: Session, stream: str, count: int) -> int | None:
     return session.scalars(
         update(FeedStream)
         .where(FeedStream.stream == stream)
-        .values(changed_seq=FeedStream.changed_seq + count)
+        .values(changed_seq=FeedStream.changed_seq + count, changed_at=utc_now())
         .returning(FeedStream.changed_seq)
         .execution_options(synchronize_session=False)
     ).one_or_none()

@@ -101,3 +101,17 @@ def count_by_state(session: Session, account_id: AccountId) -> dict[JobState, in
         select(Job.state, func.count()).where(Job.account_id == account_id).group_by(Job.state)
     )
     return {JobState(state): count for state, count in rows}
+
+
+def left_waiting(session: Session, gateway_id: GatewayId, now: datetime) -> Sequence[JobId]:
+    """List jobs of a gateway that no longer wait: released or final, and not yet forgotten there.
+
+    A gateway that was set back to an earlier time may believe that they still do.
+    """
+    no_longer = or_(Job.released_at.is_not(None), Job.state >= int(JobState.PROCESSING))
+    return session.scalars(
+        select(Job.id)
+        .where(Job.gateway_id == gateway_id, no_longer, Job.kept_until > now)
+        .order_by(Job.received_at.desc())
+        .limit(5_000)
+    ).all()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from control_plane import tenants
+from control_plane.database import utc_now
 from control_plane.errors import NotFoundError
 from control_plane.gateways import service as gateways
 from control_plane.jobs import facts, repository
@@ -13,7 +14,7 @@ from control_plane.jobs.models import Job, JobCount, JobEvent, UsageRow
 from control_plane.printers import service as printers
 from control_plane.queues import service as queues
 from control_plane.users import service as users
-from shared.ids import AccountId, JobId, UserId
+from shared.ids import AccountId, GatewayId, JobId, UserId
 
 ForeignJobError = facts.ForeignJobError
 on_received = facts.on_received
@@ -71,3 +72,8 @@ def names_of(
     found |= printers.names(session, account_id, [i for i in printer_ids if i])
     found |= gateways.names(session, account_id, list({job.gateway_id for job in jobs}))
     return found
+
+
+def left_waiting(session: Session, gateway_id: GatewayId) -> Sequence[JobId]:
+    """List a gateway's jobs that no longer wait, for a gateway that was set back in time."""
+    return repository.left_waiting(session, gateway_id, utc_now())

@@ -39,9 +39,12 @@ def for_listener(
     return files
 
 
-def for_process(issuer: Authority, folder: Path, name: str, now: datetime) -> CertificateFiles:
+def for_process(
+    issuer: Authority, folder: Path, name: str, now: datetime, *, file_name: str | None = None
+) -> CertificateFiles:
     """Give a process of the primary a client certificate of its own; a new one at each start."""
-    files = CertificateFiles(folder / f"{name}.pem", folder / f"{name}.key")
+    stem = file_name or name
+    files = CertificateFiles(folder / f"{stem}.pem", folder / f"{stem}.key")
     key = authority.new_key()
     write_private(files.key, authority.key_to_pem(key))
     issued = issuer.issue_to_client(key.public_key(), name, now, SERVER_LIFE)

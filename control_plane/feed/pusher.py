@@ -1,0 +1,240 @@
+"""Pages to gateways: at once when a change commits, and when a gateway asks.
+
+The pusher remembers what it sent to whom in memory alone: who was forgotten asks again, and a
+row that comes twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from control_plane.commands import service as commands
+from control_plane.database import Database, utc_now
+from control_plane.feed import pages, service
+from control_plane.feed.models import FeedStream
+from control_plane.feed.pages import Recipient
+from control_plane.gateways import service as gateways
+from shared.ids import AccountId, GatewayId
+from shared.messages.feed import FeedAsk, FeedPage
+from shared.messages.hello import StreamCursor
+from shared.messages.records import account_stream, gateway_stream
+from shared.messages.topics import Down
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 0.3
+# A change of another process is seen by its time; clocks and long transactions may differ so far.
+_LOOK_BACK: Final = timedelta(seconds=15)
+_MAX_WAITING: Final = 10_000
+
+Say = Callable[[GatewayId, Down, Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Online:
+    gateway_id: GatewayId
+    cursors: Mapping[str, StreamCursor]
+
+
+@dataclass(frozen=True, slots=True)
+class _Offline:
+    gateway_id: GatewayId | None  # None: everybody, the broker went away
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    gateway_id: GatewayId
+    ask: FeedAsk
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    streams: frozenset[str]
+
+
+class Pusher:
+    """One thread; everything that others tell it goes through its queue."""
+
+    def __init__(self, database: Database, say: Say) -> None:
+        self._database = database
+        self._say = say
+        self._inbox: queue.Queue[_Online | _Offline | _Asked | _Changed | None] = queue.Queue(
+            _MAX_WAITING
+        )
+        self._sent: dict[GatewayId, dict[str, StreamCursor]] = {}
+        self._seen: dict[str, StreamCursor] = {}
+        self._stop_listening: Callable[[], None] | None = None
+        self._thread = threading.Thread(target=self._run, name="feed pusher", daemon=True)
+
+    def start(self) -> None:
+        self._stop_listening = service.on_commit(self.changed)
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._stop_listening is not None:
+            self._stop_listening()
+        self._put(None)
+        self._thread.join(5)
+
+    def online(self, gateway_id: GatewayId, cursors: Mapping[str, StreamCursor]) -> None:
+        """A gateway said Hello with these cursors; its queued commands go out, too."""
+        self._put(_Online(gateway_id, dict(cursors)))
+
+    def offline(self, gateway_id: GatewayId | None = None) -> None:
+        self._put(_Offline(gateway_id))
+
+    def asked(self, gateway_id: GatewayId, ask: FeedAsk) -> None:
+        self._put(_Asked(gateway_id, ask))
+
+    def changed(self, streams: Iterable[str]) -> None:
+        self._put(_Changed(frozenset(streams)))
+
+    def _put(self, item: _Online | _Offline | _Asked | _Changed | None) -> None:
+        try:
+            self._inbox.put_nowait(item)
+        except queue.Full:
+            # Whoever is forgotten here asks again at its next heartbeat.
+            log.warning("the pusher has too much to do; %s was left out", type(item).__name__)
+
+    def _run(self) -> None:
+        next_poll = time.monotonic()
+        while True:
+            try:
+                item = self._inbox.get(timeout=max(0.01, next_poll - time.monotonic()))
+                if item is None:
+                    return
+                self._handle(item)
+            except queue.Empty:
+                next_poll = time.monotonic() + POLL_SECONDS
+                self._guarded(self._poll)
+
+    def _handle(self, item: _Online | _Offline | _Asked | _Changed) -> None:
+        if isinstance(item, _Online):
+            self._sent[item.gateway_id] = {}
+            self._guarded(lambda: self._welcome(item))
+        elif isinstance(item, _Offline):
+            if item.gateway_id is None:
+                self._sent.clear()
+            else:
+                self._sent.pop(item.gateway_id, None)
+        elif isinstance(item, _Asked):
+            self._guarded(lambda: self._answer(item))
+        else:
+            self._guarded(lambda: self._push_all(item.streams))
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except SQLAlchemyError as error:
+            # The database is away for a moment: gateways ask again, and the poll looks back.
+            log.warning("feed: %s", error)
+        except Exception:
+            log.exception("feed pusher")
+
+    def _poll(self) -> None:
+        """Find what other processes changed: the command line, another primary."""
+        with self._database.reading() as session:
+            rows = session.execute(
+                select(FeedStream.stream, FeedStream.feed_epoch, FeedStream.changed_seq).where(
+                    FeedStream.changed_at > utc_now() - _LOOK_BACK
+                )
+            ).all()
+            seen = {stream: StreamCursor(epoch, seq) for stream, epoch, seq in rows}
+        changed = {stream for stream, at in seen.items() if self._seen.get(stream) != at}
+        self._push_all(changed)
+        self._seen = seen
+
+    def _push_all(self, streams: Iterable[str]) -> None:
+        with self._database.reading() as session:
+            for stream in sorted(streams):
+                for gateway_id in self._audience(session, stream):
+                    self._push(session, gateway_id, stream)
+
+    def _audience(self, session: Session, stream: str) -> list[GatewayId]:
+        kind, _, owner = stream.partition(":")
+        if kind == "account":
+            serving = gateways.serving_gateways(session, AccountId(owner))
+            return [gateway.id for gateway in serving if gateway.id in self._sent]
+        return [GatewayId(owner)] if GatewayId(owner) in self._sent else []
+
+    def _welcome(self, item: _Online) -> None:
+        with self._database.reading() as session:
+            for stream in self._streams(session, item.gateway_id):
+                cursor = item.cursors.get(stream)
+                self._bring(session, item.gateway_id, stream, cursor)
+            self._send_commands(session, item.gateway_id)
+
+    def _answer(self, item: _Asked) -> None:
+        ask = item.ask
+        with self._database.reading() as session:
+            if ask.stream not in self._streams(session, item.gateway_id):
+                log.warning("gateway %s asks for %s, not its own", item.gateway_id, ask.stream)
+                return
+            cursor = StreamCursor(ask.feed_epoch, ask.after) if ask.feed_epoch else None
+            self._sent.setdefault(item.gateway_id, {})
+            self._bring(session, item.gateway_id, ask.stream, cursor)
+
+    def _streams(self, session: Session, gateway_id: GatewayId) -> list[str]:
+        served = gateways.served_accounts(session, gateway_id)
+        return [gateway_stream(gateway_id), *(account_stream(each) for each in served)]
+
+    def _bring(
+        self, session: Session, gateway_id: GatewayId, stream: str, cursor: StreamCursor | None
+    ) -> None:
+        """Bring a gateway from its cursor to the present, by changes or by a snapshot."""
+        if not pages.can_continue(session, stream, cursor):
+            self._send_snapshot(session, gateway_id, stream)
+        elif cursor is not None:
+            self._sent[gateway_id][stream] = cursor
+            if self._push(session, gateway_id, stream) == 0:
+                to = Recipient(gateway_id, utc_now())
+                self._say(gateway_id, Down.FEED, pages.confirmation(to, stream, cursor))
+
+    def _push(self, session: Session, gateway_id: GatewayId, stream: str) -> int:
+        """Send what is new since what was sent; returns how many pages."""
+        if stream.startswith("commands:"):
+            self._send_commands(session, gateway_id)
+            return 0
+        sent = self._sent[gateway_id].get(stream)
+        if sent is None:
+            return 0  # It asks when it learns that it should have the stream.
+        if not pages.can_continue(session, stream, sent):
+            self._send_snapshot(session, gateway_id, stream)
+            return 1
+        count = 0
+        to = Recipient(gateway_id, utc_now())
+        while page := pages.changes(session, to, stream, sent.changed_seq):
+            if not self._send(gateway_id, page):
+                break
+            sent = StreamCursor(page.feed_epoch, page.upto)
+            count += 1
+        return count
+
+    def _send_snapshot(self, session: Session, gateway_id: GatewayId, stream: str) -> None:
+        to = Recipient(gateway_id, utc_now())
+        for page in pages.snapshot(session, to, stream):
+            if not self._send(gateway_id, page):
+                return
+
+    def _send(self, gateway_id: GatewayId, page: FeedPage) -> bool:
+        if not self._say(gateway_id, Down.FEED, page):
+            self._sent[gateway_id].pop(page.stream, None)
+            return False
+        if page.snapshot is None or page.snapshot.last:
+            self._sent[gateway_id][page.stream] = StreamCursor(page.feed_epoch, page.upto)
+        return True
+
+    def _send_commands(self, session: Session, gateway_id: GatewayId) -> None:
+        for command in commands.list_pending(session, gateway_id):
+            self._say(gateway_id, Down.COMMAND, command)

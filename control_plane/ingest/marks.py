@@ -1,0 +1,132 @@
+"""How far each lane of each gateway is committed, and what to ask of a lane that says Hello."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from control_plane.database import utc_now
+from control_plane.ingest.models import LaneEpoch, LaneMark
+from shared.ids import GatewayId
+from shared.messages import envelope
+from shared.messages.envelope import Lane
+from shared.messages.hello import LaneAction, LaneHello
+from shared.messages.hello import LaneMark as MarkMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a lane is told, and what the audit should know."""
+
+    mark: MarkMessage
+    event: str | None = None
+
+
+def find_mark(session: Session, gateway_id: GatewayId, lane: Lane) -> LaneMark | None:
+    """Read a mark as it is now, and keep others from moving it until the commit."""
+    return session.scalars(
+        select(LaneMark)
+        .where(LaneMark.gateway_id == gateway_id, LaneMark.lane == lane.value)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def advance(session: Session, mark: LaneMark, *, first: int, upto: int, chain: bytes) -> bool:
+    """Move a mark over rows ``first`` to ``upto``; False where somebody else moved it."""
+    moved = session.execute(
+        update(LaneMark)
+        .where(
+            LaneMark.gateway_id == mark.gateway_id,
+            LaneMark.lane == mark.lane,
+            LaneMark.epoch == mark.epoch,
+            LaneMark.upto_seq == first - 1,
+        )
+        .values(upto_seq=upto, chain=chain.hex(), changed_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
+    return bool(moved.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def on_hello(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHello) -> Decision:
+    """Decide where a lane goes on; see shared/messages/hello.py for the words.
+
+    An epoch that was left never comes back; one that we never heard of follows the present one,
+    once we have everything of the present one that its gateway had.
+    """
+    mark = find_mark(session, gateway_id, lane)
+    if mark is None:
+        return _begin(session, gateway_id, lane, said)
+    if mark.epoch == said.epoch:
+        return _continue(mark, said)
+    if session.get(LaneEpoch, (gateway_id, lane.value, said.epoch)) is not None:
+        says = "this database is an older copy: another epoch has begun since"
+        return _decide(LaneAction.NEW_EPOCH, mark, says, "gateway.rolled-back")
+    behind = said.previous is not None and said.previous.epoch == mark.epoch
+    if behind and said.previous is not None and said.previous.seq > mark.upto_seq:
+        return _decide(LaneAction.RESEND, mark, "first the rest of the epoch before")
+    return _follow(session, mark, said)
+
+
+def _begin(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHello) -> Decision:
+    mark = LaneMark(
+        gateway_id=gateway_id,
+        lane=lane.value,
+        epoch=said.epoch,
+        upto_seq=0,
+        chain=envelope.chain_start(gateway_id, lane, said.epoch).hex(),
+        changed_at=utc_now(),
+    )
+    session.add(mark)
+    _remember_epoch(session, mark, said, utc_now())
+    session.flush()
+    return _decide(LaneAction.CONTINUE, mark)
+
+
+def _continue(mark: LaneMark, said: LaneHello) -> Decision:
+    has = said.next_seq - 1
+    if mark.upto_seq > has:
+        says = f"this database ends at {has}, and {mark.upto_seq} is committed"
+        return _decide(LaneAction.NEW_EPOCH, mark, says, "gateway.rolled-back")
+    if mark.upto_seq == has and mark.chain != said.chain:
+        return _decide(
+            LaneAction.NEW_EPOCH, mark, "the rows differ from the committed ones", "gateway.forked"
+        )
+    return _decide(LaneAction.CONTINUE, mark)
+
+
+def _follow(session: Session, mark: LaneMark, said: LaneHello) -> Decision:
+    now = utc_now()
+    left = session.get(LaneEpoch, (mark.gateway_id, mark.lane, mark.epoch))
+    if left is not None:
+        left.ended_at, left.upto_seq = now, mark.upto_seq
+    mark.epoch, mark.upto_seq, mark.changed_at = said.epoch, 0, now
+    start = envelope.chain_start(mark.gateway_id, Lane(mark.lane), said.epoch)
+    mark.chain = start.hex()
+    _remember_epoch(session, mark, said, now)
+    session.flush()
+    return _decide(LaneAction.CONTINUE, mark, "", "gateway.new-epoch")
+
+
+def _remember_epoch(session: Session, mark: LaneMark, said: LaneHello, now: datetime) -> None:
+    session.add(
+        LaneEpoch(
+            gateway_id=mark.gateway_id,
+            lane=mark.lane,
+            epoch=said.epoch,
+            previous=said.previous.epoch if said.previous else None,
+            why=said.why[:40],
+            began_at=now,
+            ended_at=None,
+            upto_seq=0,
+        )
+    )
+
+
+def _decide(
+    action: LaneAction, mark: LaneMark, says: str = "", event: str | None = None
+) -> Decision:
+    return Decision(MarkMessage(action, mark.epoch, mark.upto_seq, mark.chain, says), event)
