@@ -8,6 +8,7 @@ kept by one task that looks at all connections twice a second, so that a request
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -35,12 +36,15 @@ class Phase(Enum):
 
 
 _LOOK_EVERY_SECONDS: Final = 0.5
+_LINGER_SECONDS: Final = 1.0
 
 
 class HttpConnection(RequestHandler):
     """One connection; ``phase`` says what it waits for and ``since`` how long it has."""
 
     __slots__ = (
+        "_discarding",
+        "_lost",
         "_on_lost",
         "began_at",
         "local_address",
@@ -54,6 +58,8 @@ class HttpConnection(RequestHandler):
     def __init__(self, server: HttpServer, on_lost: Callable[[], None], **options: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
         self._on_lost = on_lost
+        self._lost: asyncio.Event | None = None
+        self._discarding = False
         self.phase = Phase.IDLE
         self.since = self.began_at = time.monotonic()
         self.received = 0
@@ -69,9 +75,13 @@ class HttpConnection(RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        if self._lost is not None:
+            self._lost.set()
         self._on_lost()
 
     def data_received(self, data: bytes) -> None:
+        if self._discarding:
+            return
         if self.phase is Phase.IDLE:
             self.enter(Phase.HEAD)
             self.began_at = self.since
@@ -97,6 +107,33 @@ class HttpConnection(RequestHandler):
         No print client does that on purpose: it is what follows a wrong Content-Length.
         """
         return bool(self._messages)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        self.enter(Phase.WRITE)
+        finished = await super().finish_response(request, resp, start_time)
+        self.enter(Phase.IDLE)
+        if not finished[0].keep_alive:
+            await self.linger()
+        return finished
+
+    async def linger(self) -> None:
+        """Let the client read the answer while it still sends what nobody wants.
+
+        Closing at once would reset the connection, and the answer would be lost with it.
+        """
+        if self.transport is None:
+            return
+        self._discarding = True
+        self._lost = asyncio.Event()
+        transport = self.transport
+        if transport.can_write_eof():
+            transport.write_eof()
+        transport.resume_reading()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                await self._lost.wait()
 
     def is_overdue(self, limits: IntakeLimits, now: float) -> bool:
         """Whether its time is over."""
@@ -139,7 +176,7 @@ class HttpServer(web.Server):
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=self._limits.idle_seconds,
-            lingering_time=2.0,
+            lingering_time=0,
             read_bufsize=1 << 18,
             max_line_size=4096,
             max_field_size=8190,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from edge_agent.intake.access import CLAIMED, UNKNOWN, VERIFIED, Requester
 from edge_agent.intake.ipp_call import RefusedError, SignInNeededError
@@ -15,9 +15,11 @@ from shared.ids import AccountId
 from shared.ipp.enums import Status
 from shared.ipp.message import Group
 from shared.messages.calls import Authenticated
+from shared.messages.records import UserRecord
 from shared.secrets import canonical_username
 
-ANONYMOUS = "anonymous"
+ANONYMOUS: Final = "anonymous"
+_MOST_REMEMBERED: Final = 4096
 
 
 class Authentication(Protocol):
@@ -43,6 +45,12 @@ class Identifier:
     def __init__(self, directory: Directory, authentication: Authentication) -> None:
         self._directory = directory
         self._authentication = authentication
+        self._known: dict[tuple[AccountId, str], UserRecord] = {}
+        directory.subscribe(self._on_change)
+
+    def _on_change(self, stream: str, kinds: frozenset[str]) -> None:  # noqa: ARG002
+        # May come from any thread: a new dictionary is one step.
+        self._known = {}
 
     async def identify(
         self, target: Target, asked: Group, credentials: str | None, connection: Connection
@@ -63,7 +71,7 @@ class Identifier:
             canonical = canonical_username(name) if name else ANONYMOUS
         except ValueError:
             canonical = ANONYMOUS
-        user = self._directory.user_by_name(target.account.id, canonical)
+        user = self._find(target.account.id, canonical)
         return Requester(
             CLAIMED if name else UNKNOWN,
             connection.address,
@@ -72,6 +80,15 @@ class Identifier:
             user=user,
             name=canonical,
         )
+
+    def _find(self, account_id: AccountId, name: str) -> UserRecord | None:
+        known = self._known
+        user = known.get((account_id, name))
+        if user is None:
+            user = self._directory.user_by_name(account_id, name)
+            if user is not None and len(known) < _MOST_REMEMBERED:
+                known[account_id, name] = user
+        return user
 
     async def _verified(
         self, target: Target, credentials: str, connection: Connection

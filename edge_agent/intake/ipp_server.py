@@ -27,7 +27,7 @@ from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.listener import Listener
 from edge_agent.intake.queues import Queues
 from edge_agent.intake.request_rules import check_request, check_version
-from edge_agent.intake.targets import Directory, Target, Targets, path_of, read_path
+from edge_agent.intake.targets import Directory, Target, Targets, job_number_in, path_of
 from edge_agent.jobs.service import JobService
 from edge_agent.service import Health
 from shared.clock import Clock
@@ -125,12 +125,8 @@ class IppServer:
         except BodyCutShortError:
             connection.abort()
             raise ConnectionResetError("the client went away") from None
-        connection.enter(Phase.WRITE)
         if connection.has_more_requests or not request.content.is_eof():
             answer.force_close()
-        await answer.prepare(request)
-        await answer.write_eof()
-        connection.enter(Phase.IDLE)
         return answer
 
     async def _answer(
@@ -184,7 +180,6 @@ class IppServer:
             return self._refused(message, refusal, target, connection, language)
         except SignInNeededError:
             return pages.sign_in(target.account.name if target else "")
-        parts = read_path(path)
         call = IppCall(
             message,
             operation,
@@ -193,7 +188,7 @@ class IppServer:
             authority,
             body.document(),
             connection.began_at,
-            parts.job_number if parts else None,
+            job_number_in(path, target),
             language,
         )
         try:

@@ -67,6 +67,14 @@ def read_path(path: str) -> Path | None:
     return Path(segments, number)
 
 
+def job_number_in(path: str, target: Target) -> int | None:
+    """The job's number in a path that names one."""
+    if len(path) == len(target.path):
+        return None
+    parts = read_path(path)
+    return parts.job_number if parts else None
+
+
 def path_of(uri: str) -> str | None:
     """The path in a printer-uri or job-uri; None where it is no IPP or HTTP URI."""
     try:
@@ -81,7 +89,7 @@ class Targets:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._known: dict[str, Target | None] = {}
+        self._known: dict[str, Target] = {}
         directory.subscribe(self._on_change)
 
     def _on_change(self, stream: str, kinds: frozenset[str]) -> None:  # noqa: ARG002
@@ -89,13 +97,15 @@ class Targets:
         self._known = {}
 
     def find(self, path: str) -> Target | None:
+        """Find the queue that a path names; what stands behind it does not matter here."""
         known = self._known
-        if path in known:
-            return known[path]
-        target = self._look_up(path)
-        if len(known) < _MOST_REMEMBERED:
-            known[path] = target
-        return target
+        found = known.get(path)
+        if found is None:
+            found = self._look_up(path)
+            # Only what there is, as it is written in printer-uri: strangers cannot fill this.
+            if found is not None and found.path == path and len(known) < _MOST_REMEMBERED:
+                known[path] = found
+        return found
 
     def find_queue(self, account: AccountRecord, name: str) -> Target | None:
         """Find a queue of a given account, for intake that has no paths."""

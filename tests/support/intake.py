@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
@@ -82,7 +83,7 @@ class IntakeSite:
             f"/ipp/print/{queue}",
             encode_message(message) + body,
             secure=secure,
-            auth=aiohttp.BasicAuth(user or "", password) if password is not None else None,
+            headers=_basic(user or "", password) if password is not None else {},
         )
         if status != 200:
             raise HttpStatusError(status)
@@ -94,16 +95,20 @@ class IntakeSite:
         body: Any,
         *,
         secure: bool = False,
-        auth: aiohttp.BasicAuth | None = None,
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes]:
         url = f"{'https' if secure else 'http'}://127.0.0.1:{self.port}{path}"
         named = {"Content-Type": "application/ipp", **(headers or {})}
         async with (
             aiohttp.ClientSession() as session,
-            session.post(url, data=body, headers=named, auth=auth, ssl=False) as response,
+            session.post(url, data=body, headers=named, ssl=False) as response,
         ):
             return response.status, await response.read()
+
+
+def _basic(user: str, password: str) -> dict[str, str]:
+    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
 
 
 class HttpStatusError(Exception):
