@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -41,7 +42,28 @@ def tap(control: str, card: str) -> str:
         return connection.makefile("r", encoding="utf-8").readline().strip()
 
 
+def play_reader(address: str, card: str) -> None:
+    """Be a network reader of the kind that connects to its gateway, for one card."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=5) as connection:
+            connection.sendall(card.encode() + b"\r\n")
+            # A reader that hangs up at once is no reader: stay, as real ones do.
+            connection.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                if connection.recv(100) == b"":
+                    sys.exit(f"tap: {address} does not take cards from this computer")
+    except (OSError, ValueError) as error:
+        sys.exit(f"tap: no gateway waits for a reader at {address} ({error})")
+    print(f"{card} at {address}: tapped")
+
+
 def main() -> None:
+    if sys.argv[2] == "--at":
+        if len(sys.argv) != 5:  # noqa: PLR2004
+            sys.exit("tap: --at takes HOST:PORT and a card")
+        play_reader(sys.argv[3], sys.argv[4])
+        return
     site = read_site(Path(sys.argv[1]))
     card, *rest = sys.argv[2:]
     if card == "--list":

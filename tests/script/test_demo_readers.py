@@ -103,3 +103,26 @@ async def test_the_tap_command_says_when_the_demo_is_not_running(tmp_path: Path)
         code, said = await tap(site, "04A1B2C3")
     assert code == 1
     assert "does not answer" in said
+
+
+async def test_the_tap_command_can_be_a_reader_itself(tmp_path: Path) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue(1)
+
+    async def gateway(lines: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await heard.put(await lines.readline())
+        await lines.read()
+        writer.close()
+
+    async def refuses(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(gateway, "127.0.0.1", 0)
+    closed = await asyncio.start_server(refuses, "127.0.0.1", 0)
+    here, there = (s.sockets[0].getsockname()[1] for s in (server, closed))
+    async with server, closed:
+        code, said = await tap(tmp_path / "none", "--at", f"127.0.0.1:{here}", "04A1B2C3")
+        line = await asyncio.wait_for(heard.get(), 5)
+        refused, why = await tap(tmp_path / "none", "--at", f"127.0.0.1:{there}", "04A1B2C3")
+    assert (code, line) == (0, b"04A1B2C3\r\n"), said
+    assert refused == 1
+    assert "does not take cards from this computer" in why
