@@ -1,10 +1,15 @@
-"""The job store: one committing thread, many clients, one fsync for all who wait.
+"""The job store: one transaction at a time, many clients, one fsync for all who wait.
 
-A client hands in a *work*: a function of the transaction. The thread takes every work that waits,
-appends their small documents to the segment, runs each work between savepoints (one that raises
-is rolled back alone), brings the segment to disk, commits, and only then answers them all::
+A client hands in a *work*: a function of the transaction. While a commit is on its way to disk,
+works gather; then all of them go into the next transaction, each between savepoints (one that
+raises is rolled back alone), and are answered together when it is durable::
 
-    append documents -> works -> fdatasync(segment) -> COMMIT (WAL, synchronous=FULL) -> answers
+    event loop          append documents -> works            (microseconds each)
+    committing thread   fdatasync(segment) -> COMMIT         (WAL, synchronous=FULL)
+    event loop          answers -> what has gathered meanwhile
+
+The works run on the event loop on purpose: two busy threads would spend their time handing the
+interpreter's lock to each other. Only waiting for the disk is the thread's.
 
 A disk that is full refuses works that bring documents; the others get the reserved space, so that
 release and sign-in go on. Any other failure of the disk ends the process (spool/durable.py).
@@ -14,12 +19,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import sqlite3
-import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -36,7 +41,6 @@ Work = Callable[[Transaction], T]
 MOST_WORKS: Final = 256  # in one commit
 MOST_WAITING: Final = 4096
 CHECKPOINT_PAGES: Final = 4000
-STOP_SECONDS: Final = 5.0
 _PRIMARY_CODE: Final = 0xFF
 
 log = logging.getLogger(__name__)
@@ -70,11 +74,12 @@ class JobStore:
         self._spool = spool
         self._fatal = fatal
         self._reserve = Reserve(state / "reserve", reserve_bytes)
-        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._gathered: deque[_Submission] = deque()
+        self._committing: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs-commit")
         self._slots = asyncio.Semaphore(MOST_WAITING)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="jobs-reader")
         self._fact_listeners: list[Callable[[], None]] = []
-        self._thread: threading.Thread | None = None
         self._stopped = True
 
     def start(self) -> None:
@@ -86,6 +91,7 @@ class JobStore:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._connection = schema.open_for_writing(self.path)
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchone()
+        self._connection.execute("PRAGMA busy_timeout = 0").fetchone()
         self._near_reader = schema.open_for_reading(self.path)
         self._far_reader = schema.open_for_reading(self.path)
         kept = self._connection.execute("SELECT location, key_id FROM documents")
@@ -95,17 +101,15 @@ class JobStore:
         self._reserve.fill()
         self._loop = asyncio.get_running_loop()
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="jobs-commit", daemon=True)
-        self._thread.start()
 
     async def stop(self) -> None:
         """Commit what waits, then close."""
         if self._stopped:
             return
         self._stopped = True
-        self._queue.put(None)
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, STOP_SECONDS)
+        if self._committing is not None:
+            await asyncio.wait([self._committing])
+        self._thread.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         for connection in (self._near_reader, self._far_reader, self._connection):
             connection.close()
@@ -160,53 +164,49 @@ class JobStore:
                 self._discard(sealed)
                 raise JobStoreError("the job store is stopped")
             submission = _Submission(work, sealed, self._loop.create_future(), alone)
-            self._queue.put(submission)
+            self._gathered.append(submission)
+            if self._committing is None:
+                self._committing = asyncio.create_task(self._run(), name="commit jobs")
             return await submission.future
         finally:
             self._slots.release()
 
-    # --- the committing thread ----------------------------------------------------------------
+    # --- one batch after the other --------------------------------------------------------------
 
-    def _run(self) -> None:
-        stopping = False
-        while not stopping:
-            batch, stopping = self._next_batch()
-            try:
-                facts = self._commit(batch)
-            except Exception as error:  # noqa: BLE001  the thread's top: a defect must not hide
-                self._fatal("committing jobs", error)
-            self._answer(batch, facts)
-
-    def _next_batch(self) -> tuple[list[_Submission], bool]:
-        batch: list[_Submission] = []
-        item = self._queue.get()
-        while item is not None:
-            batch.append(item)
-            if item.alone or len(batch) == MOST_WORKS:
-                return batch, False
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, False
-        return batch, True
-
-    def _commit(self, batch: Sequence[_Submission]) -> int:
-        """Commit what can be; every submission has its result or its error afterwards."""
-        works = [item for item in batch if not item.alone]
-        self._place(works)
-        facts = 0
+    async def _run(self) -> None:
+        """Commit until nothing waits; the only place where a transaction is open."""
         try:
-            facts = self._transact(works) if works else 0
+            while self._gathered:
+                batch = self._next_batch()
+                facts = await self._commit(batch)
+                self._settle(batch, facts)
+        except Exception as error:  # noqa: BLE001  a defect here must not leave clients waiting
+            self._fatal("committing jobs", error)
+        finally:
+            self._committing = None
+
+    def _next_batch(self) -> list[_Submission]:
+        if self._gathered[0].alone:
+            return [self._gathered.popleft()]
+        batch: list[_Submission] = []
+        while self._gathered and not self._gathered[0].alone and len(batch) < MOST_WORKS:
+            batch.append(self._gathered.popleft())
+        return batch
+
+    async def _commit(self, batch: Sequence[_Submission]) -> int:
+        """Commit what can be; every submission has its result or its error afterwards."""
+        if batch[0].alone:
+            await self._in_thread(partial(self._run_alone, batch[0]))
+            return 0
+        self._place(batch)
+        try:
+            return await self._transact(batch)
         except sqlite3.Error as error:
             self._roll_back()
-            if not _is_full(error):
-                self._give_up(works, error)
-            else:
-                facts = self._commit_in_reserve(works)
-        for item in batch:
-            if item.alone:
-                self._run_alone(item)
-        return facts
+            if _is_full(error):
+                return await self._commit_in_reserve(batch)
+            self._give_up(batch, error)
+            return 0
 
     def _place(self, works: Sequence[_Submission]) -> None:
         """Append small documents to the segment."""
@@ -224,17 +224,39 @@ class JobStore:
         for sealed, location in zip(waiting, locations, strict=True):
             sealed.location, sealed.bytes_for_segment = location, b""
 
-    def _transact(self, works: Sequence[_Submission]) -> int:
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        transaction = Transaction(connection)
+    async def _transact(self, works: Sequence[_Submission]) -> int:
+        await self._begin()
+        transaction = Transaction(self._connection)
         for item in works:
             if item.error is None:
                 self._run_work(transaction, item)
-        if any(item.sealed and item.error is None for item in works):
-            self._spool.segments.sync()
-        connection.execute("COMMIT")
+        with_documents = any(item.sealed and item.error is None for item in works)
+        await self._in_thread(partial(self._make_durable, with_documents=with_documents))
         return transaction.facts
+
+    async def _begin(self) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+                raise
+            # Somebody else writes (an administrator's tool): wait for them in the thread.
+            await self._in_thread(self._begin_patiently)
+
+    def _begin_patiently(self) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {round(schema.BUSY_SECONDS * 1000)}")
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        finally:
+            self._connection.execute("PRAGMA busy_timeout = 0")
+
+    def _make_durable(self, *, with_documents: bool) -> None:
+        if with_documents:
+            self._spool.segments.sync()
+        self._connection.execute("COMMIT")
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        await self._loop.run_in_executor(self._thread, work)
 
     def _run_work(self, transaction: Transaction, item: _Submission) -> None:
         connection = self._connection
@@ -249,14 +271,14 @@ class JobStore:
             item.error, item.callbacks = error, []
         connection.execute("RELEASE work")
 
-    def _commit_in_reserve(self, works: Sequence[_Submission]) -> int:
+    async def _commit_in_reserve(self, works: Sequence[_Submission]) -> int:
         """The disk is full: refuse documents, spend the reserve on everything else."""
         for item in works:
             if item.sealed and item.error is None:
                 item.error = SpoolFullError()
         self._reserve.spend()
         try:
-            return self._transact(works)
+            return await self._transact(works)
         except sqlite3.Error as error:
             self._roll_back()
             self._give_up(works, error)
@@ -279,14 +301,6 @@ class JobStore:
             item.result = item.work(self._connection)
         except sqlite3.Error as error:
             self._give_up([item], error)
-
-    # --- back on the event loop ---------------------------------------------------------------
-
-    def _answer(self, batch: Sequence[_Submission], facts: int) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._settle, batch, facts)
-        except RuntimeError:
-            log.warning("%d commits had nobody left to tell", len(batch))
 
     def _settle(self, batch: Sequence[_Submission], facts: int) -> None:
         for item in batch:

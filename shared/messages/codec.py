@@ -13,15 +13,22 @@ import binascii
 import dataclasses
 import functools
 import json
+import operator
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from shared import clock
 
 T = TypeVar("T")
+
+_AS_THEY_ARE: Final = frozenset({str, int, bool, type(None)})
+_ENUM_VALUE: Final = operator.attrgetter("value")
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
 
 
 class MessageError(Exception):
@@ -35,9 +42,7 @@ class MessageError(Exception):
 
 def dumps(value: Any) -> bytes:
     """Write canonical JSON: UTF-8, sorted keys, no white space; the form that is hashed."""
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def loads(data: bytes) -> Any:
@@ -52,25 +57,36 @@ def loads(data: bytes) -> Any:
         raise MessageError("$", f"not JSON: {error}") from None
 
 
-def to_plain(value: Any) -> Any:  # noqa: PLR0911
+def to_plain(value: Any) -> Any:
     """Turn a message into plain JSON values."""
-    if value is None or (isinstance(value, str | bool | int) and not isinstance(value, Enum)):
-        return value
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return clock.to_wire(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: to_plain(getattr(value, name)) for name in _fields(type(value))}
-    if isinstance(value, Mapping):
-        return {str(to_plain(key)): to_plain(item) for key, item in value.items()}
-    if isinstance(value, frozenset | set):
-        return sorted(to_plain(item) for item in value)
-    if isinstance(value, tuple | list):
-        return [to_plain(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no form on the wire")
+    return value if type(value) in _AS_THEY_ARE else _writer(type(value))(value)
+
+
+@functools.cache
+def _writer(kind: type[Any]) -> Callable[[Any], Any]:  # noqa: PLR0911
+    """Choose how values of a type are written; asked once per type."""
+    if issubclass(kind, Enum):
+        return _ENUM_VALUE
+    if issubclass(kind, str | bool | int):
+        return _same
+    if issubclass(kind, datetime):
+        return clock.to_wire
+    if issubclass(kind, bytes):
+        return lambda value: base64.b64encode(value).decode()
+    if dataclasses.is_dataclass(kind):
+        names = tuple(_fields(kind))
+        return lambda value: {name: to_plain(getattr(value, name)) for name in names}
+    if issubclass(kind, Mapping):
+        return lambda value: {str(to_plain(key)): to_plain(item) for key, item in value.items()}
+    if issubclass(kind, frozenset | set):
+        return lambda value: sorted(to_plain(item) for item in value)
+    if issubclass(kind, tuple | list):
+        return lambda value: [to_plain(item) for item in value]
+    raise TypeError(f"{kind.__name__} has no form on the wire")
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def from_plain(kind: type[T], value: Any, where: str = "$") -> T:
