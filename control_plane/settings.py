@@ -41,6 +41,12 @@ class Settings:
     names: tuple[str, ...] = ()
 
     @property
+    def own_names(self) -> frozenset[str]:
+        """Host names and addresses that mean the installation itself, not one of its tenants."""
+        always = {"localhost", "127.0.0.1", "::1"}
+        return frozenset(always | {self.public_host, self.listen_host, *self.names})
+
+    @property
     def keys(self) -> Path:
         return self.state / "keys"
 

@@ -12,6 +12,7 @@ from control_plane.errors import ConflictError, NotFoundError
 from control_plane.feed import service as feed
 from control_plane.groups import repository as groups
 from control_plane.roles import service as roles
+from control_plane.security import sessions
 from control_plane.security.permissions import Permission
 from control_plane.tenants import Tenant
 from control_plane.users import passwords, repository
@@ -100,6 +101,8 @@ def update(
     session.flush()
     if was_owner:
         roles.check_owner_remains(session, tenant)
+    if {"password", "enabled"} & changed.keys():
+        sessions.end_all(session, tenant, user_id)
     if changed:
         publish(session, tenant, user)
         audit.record(
