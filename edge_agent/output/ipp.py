@@ -13,6 +13,7 @@ from typing import Final
 
 from edge_agent.jobs.driver import Outcome, Page, PrinterUnavailableError, Progress
 from edge_agent.jobs.model import Job
+from edge_agent.output import words
 from edge_agent.output.ipp_capabilities import ASKED, Capabilities
 from edge_agent.output.ipp_client import (
     BrokenError,
@@ -32,6 +33,7 @@ from shared.ipp.values import Keyword
 from shared.messages.records import PrinterRecord
 
 REMEMBER_SECONDS: Final = 60.0  # what a printer can do
+WRONG_SECONDS: Final = 300.0  # until an administrator may have put it right
 
 log = logging.getLogger(__name__)
 
@@ -88,19 +90,35 @@ class IppDriver:
 
     async def ask(self, printer: PrinterRecord, job: Job) -> Outcome | None:
         """Tell what became of a job after a crash; None when the printer cannot tell."""
-        if job.printer_job_id is None:
+        watch = self._watch(printer, job)
+        if watch is None or job.printer_job_id is None:
             return None
-        watch = Watch(self._client(printer), (2, 0), self._user_name(job), self._clock)
         return await watch.find_out(job.printer_job_id)
 
     async def cancel(self, printer: PrinterRecord, job: Job) -> None:
         """Ask the printer to stop printing the job."""
-        if job.printer_job_id is not None:
-            watch = Watch(self._client(printer), (2, 0), self._user_name(job), self._clock)
+        watch = self._watch(printer, job)
+        if watch is not None and job.printer_job_id is not None:
             await watch.cancel(job.printer_job_id)
 
     def _client(self, printer: PrinterRecord) -> IppClient:
-        return IppClient(printer.uri, patience=self._patience, tls=self._tls)
+        """Make a client.
+
+        Raises:
+            PrinterUnavailableError: The printer's address is none.
+        """
+        try:
+            return IppClient(printer.uri, patience=self._patience, tls=self._tls)
+        except ValueError as error:
+            log.warning("printer %s: %s", printer.name, error)
+            raise PrinterUnavailableError(words.BAD_ADDRESS, WRONG_SECONDS) from None
+
+    def _watch(self, printer: PrinterRecord, job: Job) -> Watch | None:
+        try:
+            client = self._client(printer)
+        except PrinterUnavailableError:
+            return None
+        return Watch(client, (2, 0), self._user_name(job), self._clock)
 
     async def _capabilities(self, printer: PrinterRecord, client: IppClient) -> Capabilities:
         """Ask what the printer can do, once a minute.

@@ -197,7 +197,6 @@ def http_url(uri: str) -> URL:
     schemes = {"ipp": "http", "ipps": "https"}
     if url.scheme not in schemes or not url.host:
         raise ValueError(f"{uri!r} is no ipp or ipps address")
+    host = f"[{url.host}]" if ":" in url.host else url.host
     port = url.explicit_port or IPP_PORT
-    return URL.build(
-        scheme=schemes[url.scheme], host=url.host, port=port, path=url.raw_path, encoded=True
-    )
+    return URL(f"{schemes[url.scheme]}://{host}:{port}{url.raw_path_qs}", encoded=True)
