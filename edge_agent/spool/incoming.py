@@ -26,11 +26,12 @@ class IncomingFile:
         self._sealer = sealer
         self._fatal = fatal
         self._unsynced = 0
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        self._descriptor = os.open(beside, flags, 0o600)
+        self._descriptor = -1
 
     def begin(self, data: bytes) -> None:
         """Write the header and what has come so far."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        self._descriptor = os.open(self._beside, flags, 0o600)
         self._write(self._sealer.header + self._sealer.update(data))
 
     def write(self, data: bytes) -> None:

@@ -230,7 +230,7 @@ class Spool:
     ) -> Sealed:
         name = receiving.document_id
         paths = self._incoming / name, self._documents / name
-        file = await self._to_disk(partial(IncomingFile, *paths, receiving.sealer, self._fatal))
+        file = IncomingFile(*paths, receiving.sealer, self._fatal)
         try:
             await self._fill(file, receiving, head, rest)
         except BaseException:

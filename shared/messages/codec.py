@@ -59,7 +59,8 @@ def loads(data: bytes) -> Any:
 
 def to_plain(value: Any) -> Any:
     """Turn a message into plain JSON values."""
-    return value if type(value) in _AS_THEY_ARE else _writer(type(value))(value)
+    kind: Any = type(value)
+    return value if kind in _AS_THEY_ARE else _writer(kind)(value)
 
 
 @functools.cache
