@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import ssl
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,8 +66,6 @@ def ask_health(state_dir: Path, settings: Settings) -> dict[str, Any] | None:
             f"http://{shown}:{setting.port}/health.json", timeout=SECONDS
         ) as answer:
             body: Any = json.load(answer)
-    except urllib.error.HTTPError as error:
-        body = json.load(error)
     except (OSError, ValueError):
         return None
     return body if isinstance(body, dict) else None

@@ -137,10 +137,9 @@ class HealthPage:
         return Health(ok=True, says=_("The health page is served."))
 
     async def _json(self, _request: web.Request) -> web.StreamResponse:
-        report = self._report()
-        body = json.dumps(report.to_json(), ensure_ascii=False, indent=1)
-        status = 200 if report.is_ok else 503
-        return web.Response(text=body, content_type="application/json", status=status)
+        # It answers, so the status is 200: a reader without power is no reason to restart us.
+        body = json.dumps(self._report().to_json(), ensure_ascii=False, indent=1)
+        return web.Response(text=body, content_type="application/json")
 
     async def _style(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(text=STYLE, content_type="text/css")

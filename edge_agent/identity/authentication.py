@@ -13,6 +13,7 @@ import os
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +24,8 @@ from edge_agent.identity.directory import CardHolder, Directory, MissingSecretEr
 from edge_agent.service import Health
 from shared import cards, secrets
 from shared.clock import Clock
+from shared.i18n import format_duration, reading_as
 from shared.i18n import gettext as _
-from shared.i18n import reading_as
 from shared.ids import AccountId
 from shared.messages.calls import (
     AuthenticateCard,
@@ -39,6 +40,7 @@ BASIC_REMEMBERED: Final = 4096
 VERIFIERS: Final = 2
 WAITING: Final = 64
 LONGEST_PASSWORD: Final = 1024
+OLD_KNOWLEDGE: Final = timedelta(minutes=30)
 
 
 @dataclass(slots=True)
@@ -118,7 +120,7 @@ class Authentication:
                 return _not_yet()
             if holder is None:
                 await self._db.unknown_card(reader)
-                return _unknown_card()
+                return _unknown_card(self._directory.knowledge_age(call.account_id))
         with reading_as(holder.user.language or account.language):
             return await self._card_holder(call, account, holder)
 
@@ -136,9 +138,7 @@ class Authentication:
             user = self._directory.user_by_name(call.account_id, username)
             language = user.language if user else None
         with reading_as(language or (account.language if account else None)):
-            stored = None
-            if user is not None:
-                stored = user.pin_hash if call.is_pin else user.password_hash
+            stored = _secret_of(user, call)
             attempt = Attempt(call.account_id, username, call.device, _version(stored))
             answer = await self._verify(attempt, user, stored, call.password)
         self._audit_sign_in(call, user, answer)
@@ -279,6 +279,16 @@ def _is_right(pepper: bytes, secret: str, stored: str | None) -> bool:
     return secrets.verify_password(pepper, text, stored)
 
 
+def _secret_of(user: UserRecord | None, call: AuthenticatePassword) -> str | None:
+    """Choose what the secret is compared with; who has only a PIN signs in by it at a printer."""
+    if user is None:
+        return None
+    at_printer = call.device.startswith("terminal:")
+    if call.is_pin or (at_printer and user.password_hash is None):
+        return user.pin_hash
+    return user.password_hash
+
+
 def _version(stored: str | None) -> str:
     return hashlib.sha256(stored.encode()).hexdigest()[:16] if stored else ""
 
@@ -301,8 +311,12 @@ def _welcome(user: UserRecord, account: AccountRecord) -> Authenticated:
     )
 
 
-def _unknown_card() -> Authenticated:
+def _unknown_card(age: timedelta | None = None) -> Authenticated:
     says = _("This card is not known here. Please ask your administrator to add it.")
+    if age is not None and age > OLD_KNOWLEDGE:
+        heard = format_duration(age.total_seconds())
+        # A card that was added since then cannot be known: say so, or people blame the card.
+        says += " " + _("This printer last heard from the office %(age)s ago.", age=heard)
     return Authenticated(ok=False, says=says, reason="unknown-card")
 
 

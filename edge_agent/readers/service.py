@@ -16,6 +16,7 @@ from shared.i18n import gettext as _
 from shared.i18n import ngettext
 from shared.ids import AccountId, ReaderId
 from shared.messages.records import ReaderRecord
+from shared.toml_tables import ProfileError
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +108,10 @@ class CardReaders:
         while True:
             try:
                 await self._read(kept)
+            except ProfileError as error:
+                if kept.trouble != str(error):
+                    log.warning("reader %s: %s", kept.record.name, error)
+                kept.trouble = str(error)
             except Exception as error:
                 log.exception("reader %s failed", kept.record.name)
                 kept.trouble = str(error)

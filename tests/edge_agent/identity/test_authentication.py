@@ -137,6 +137,18 @@ async def test_name_and_password_or_pin(door: Door) -> None:
     assert (await door.password("cleo", PASSWORD, account=door.people.cedar)).ok
 
 
+async def test_who_has_only_a_pin_signs_in_by_it_at_a_printer_and_nowhere_else(door: Door) -> None:
+    door.people.change_user(door.people.alder, "ada", password_hash=None)
+    assert (await door.password("ada", PIN, device="terminal:1")).ok
+    assert not (await door.password("ada", PIN, device="source:10.0.0.9")).ok
+
+
+async def test_an_unknown_card_hears_how_old_the_knowledge_is(door: Door) -> None:
+    assert "last heard" not in (await door.card("DEADBEEF")).says
+    door.clock.move(hours=5)
+    assert "last heard from the office 5 hours ago" in (await door.card("DEADBEEF")).says
+
+
 async def test_five_wrong_guesses_lock_the_person_on_that_device_only(door: Door) -> None:
     for _ in range(5):
         assert (await door.password("ada", "wrong")).reason == "wrong-password"
