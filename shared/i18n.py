@@ -74,8 +74,13 @@ def gettext(message: str, /, **variables: object) -> str:
 
 def ngettext(singular: str, plural: str, number: int, /, **variables: object) -> str:
     """Translate the form for this number; ``%(num)s`` is the number, written for the reader."""
-    text = _catalogue(current_language()).ngettext(singular, plural, number)
+    text = ngettext_form(singular, plural, number)
     return text % {"num": format_number(number), **variables}
+
+
+def ngettext_form(singular: str, plural: str, number: int) -> str:
+    """Choose the translated form and leave its places unfilled."""
+    return _catalogue(current_language()).ngettext(singular, plural, number)
 
 
 def gettext_for(language: str | None) -> Callable[..., str]:

@@ -67,3 +67,8 @@ def newest_secret(session: Session, account_id: AccountId, purpose: str) -> Acco
         .order_by(AccountSecret.version.desc())
         .limit(1)
     ).one_or_none()
+
+
+def licences(session: Session, ids: Sequence[AccountId]) -> dict[AccountId, Licence]:
+    rows = session.scalars(select(Licence).where(Licence.account_id.in_(ids)))
+    return {row.account_id: row for row in rows}

@@ -25,6 +25,7 @@ TRIAL_DEVICES: Final = 10
 list_accounts = repository.list_accounts
 list_all = repository.list_all
 find_account = repository.find_account
+licences = repository.licences
 
 
 def create(

@@ -36,6 +36,17 @@ def list_of_user(session: Session, account_id: AccountId, user_id: UserId) -> Se
     ).all()
 
 
+def list_of_users(
+    session: Session, account_id: AccountId, user_ids: Sequence[UserId]
+) -> Sequence[Card]:
+    """List the cards in use of some people."""
+    return session.scalars(
+        select(Card)
+        .where(Card.account_id == account_id, Card.user_id.in_(user_ids), Card.revoked_at.is_(None))
+        .order_by(Card.created_at, Card.id)
+    ).all()
+
+
 def list_cards(
     session: Session,
     account_id: AccountId,

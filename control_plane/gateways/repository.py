@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from control_plane import tenants
@@ -108,3 +108,18 @@ def states(session: Session, ids: Sequence[GatewayId]) -> dict[GatewayId, Gatewa
 def names(session: Session, account_id: AccountId, ids: Sequence[GatewayId]) -> dict[str, str]:
     rows = session.scalars(_visible_to(tenants.account(account_id)).where(Gateway.id.in_(ids)))
     return {gateway.id: gateway.name for gateway in rows}
+
+
+def count_serving(session: Session, ids: Sequence[AccountId]) -> dict[AccountId, int]:
+    """Count the gateways that serve each of some accounts."""
+    rows = session.execute(
+        select(GatewayAccount.account_id, func.count())
+        .join(Gateway, Gateway.id == GatewayAccount.gateway_id)
+        .where(
+            GatewayAccount.account_id.in_(ids),
+            GatewayAccount.ended_at.is_(None),
+            Gateway.revoked_at.is_(None),
+        )
+        .group_by(GatewayAccount.account_id)
+    )
+    return {row[0]: row[1] for row in rows}

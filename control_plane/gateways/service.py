@@ -30,6 +30,7 @@ on_heartbeat = presence.on_heartbeat
 list_gateways = repository.list_gateways
 states = repository.states
 names = repository.names
+count_serving = repository.count_serving
 find_by_id = repository.get_by_id
 find_by_name = repository.find_by_name
 

@@ -318,3 +318,22 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_plain(item) for item in value)
     return str(value)[:120]
+
+
+def owner_name(job: Job, names: Mapping[str, str]) -> str:
+    """Name whose job it is, by what is known or else by what its sender claimed."""
+    if job.owner_id and job.owner_id in names:
+        return names[job.owner_id]
+    return job.claimed_name or _("somebody unknown")
+
+
+def shown_title(job: Job, *, show: bool) -> str:
+    return job.title if show else _("a document")
+
+
+def who_sees(names: Names, *, shows_titles: bool) -> str:
+    """Who may see this job, and why."""
+    owner = _("%(owner)s, at every printer and terminal they may use.", owner=names.owner)
+    if shows_titles:
+        return " ".join((owner, _("Administrators see the title, never the document.")))
+    return " ".join((owner, _("You see no titles, because this account does not allow it.")))

@@ -2,7 +2,8 @@
 "use strict";
 
 const LAYERS = {
-  code: ["ABCDEFGHIJKL", "MNOPQRSTUVWX", "YZ0123456789"],
+  // The letters of one-time codes, see shared/secrets.py.
+  code: ["ABCDEFGHJKL", "MNPQRSTUVWX", "YZ23456789-"],
   lower: ["1234567890", "qwertzuiop", "asdfghjkl-", "yxcvbnm@._"],
   upper: ["1234567890", "QWERTZUIOP", "ASDFGHJKL-", "YXCVBNM@._"],
   signs: ["!\"#$%&/()=", "+*~'`^°<>|", "{}[]\\?;:,€", "äöüÄÖÜßéè§"],

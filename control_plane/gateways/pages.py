@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from control_plane.database import utc_now
+from control_plane.errors import SpoolhouseError
+from control_plane.gateways import service as gateways
+from control_plane.gateways import words
+from control_plane.gateways.schemas import NewGateway
+from control_plane.now import service as now
+from control_plane.security.permissions import Permission
+from control_plane.sites.pages import sites_page
+from control_plane.web.caller import (
+    account_id,
+    actor,
+    enrolment_code,
+    reading,
+    requires,
+    tenant,
+    vault,
+    writing,
+)
+from control_plane.web.forms import Form, read
+from control_plane.web.rendering import fragment
+from shared.i18n import gettext
+from shared.ids import GatewayId
+
+_ = gettext
+bp = Blueprint("gateways", __name__, url_prefix="/gateways")
+
+
+@bp.post("")
+@requires(Permission.CHANGE_THINGS)
+def add_gateway() -> ResponseReturnValue:
+    name = request.form.get("gateway_name", "").strip()
+    form = Form({"name": name, "site_id": request.form.get("site_id", "")})
+    body = read(NewGateway, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                gateway = gateways.create(session, tenant(), body, actor(), vault=vault())
+        except SpoolhouseError as error:
+            form.refuse(error, ("name", "site_id"))
+        else:
+            flash(_("The gateway %(name)s was added. Make its code next.", name=gateway.name))
+            return redirect(url_for("gateways.show_gateway", gateway_id=gateway.id), 303)
+    # The page has two fields called name; the one of the gateway keeps its own.
+    form.values = {"gateway_name": name, "site_id": form.values["site_id"]}
+    if "name" in form.errors:
+        form.errors["gateway_name"] = form.errors.pop("name")
+    with reading() as session:
+        return sites_page(session, form), 422
+
+
+@bp.get("/<gateway_id>")
+@requires(Permission.SEE_THINGS)
+def show_gateway(gateway_id: str) -> ResponseReturnValue:
+    with reading() as session:
+        return render_template("gateways/show.html", code=None, **_values(session, gateway_id))
+
+
+@bp.get("/<gateway_id>/live")
+@requires(Permission.SEE_THINGS)
+def live_gateway(gateway_id: str) -> ResponseReturnValue:
+    with reading() as session:
+        return fragment("gateways/live.html", **_values(session, gateway_id))
+
+
+@bp.post("/<gateway_id>/code")
+@requires(Permission.CHANGE_THINGS)
+def make_code(gateway_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        gateway = gateways.get_own(session, tenant(), GatewayId(gateway_id))
+        code = enrolment_code(session, gateway)
+    with reading() as session:
+        return render_template("gateways/show.html", code=code, **_values(session, gateway_id))
+
+
+def _values(session: Session, gateway_id: str) -> dict[str, Any]:
+    gateway = gateways.get_gateway(session, tenant(), GatewayId(gateway_id))
+    state = gateways.states(session, [gateway.id]).get(gateway.id)
+    people = now.count_people(session, account_id()) if tenant().account_id else 0
+    is_own = gateway.tenant == str(tenant())
+    return {
+        "gateway": gateway,
+        "view": words.view(gateway, state, utc_now(), people=people, is_own=is_own),
+    }

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from control_plane.commands import service as commands
+from control_plane.database import utc_now
+from control_plane.jobs import service as jobs
+from control_plane.jobs import words
+from control_plane.jobs.models import Job
+from control_plane.paging import Page
+from control_plane.printers import service as printers
+from control_plane.security.permissions import Permission
+from control_plane.web.caller import (
+    account_id,
+    actor,
+    may,
+    reading,
+    requires,
+    shows_titles,
+    tenant,
+    writing,
+)
+from control_plane.web.rendering import fragment
+from control_plane.web.tables import csv_response
+from shared.i18n import format_moment, gettext, mark
+from shared.ids import JobId, PrinterId, UserId
+from shared.job_states import Hold, JobState
+from shared.messages.commands import CommandKind
+
+_ = gettext
+bp = Blueprint("jobs", __name__, url_prefix="/jobs")
+_ALL: Final = 200
+_STATES: Final[Mapping[str, tuple[str, tuple[JobState, ...], Hold | None]]] = {
+    "held": (mark("Waiting"), (JobState.PENDING_HELD,), None),
+    "printing": (
+        mark("Printing"),
+        (JobState.PENDING, JobState.PROCESSING, JobState.PROCESSING_STOPPED),
+        None,
+    ),
+    "completed": (mark("Printed"), (JobState.COMPLETED,), None),
+    "ended": (mark("Deleted or not printed"), (JobState.CANCELED, JobState.ABORTED), None),
+    "uncertain": (mark("Outcome unknown"), (JobState.PENDING_HELD,), Hold.UNCERTAIN),
+    "quarantine": (mark("Nobody's"), (JobState.PENDING_HELD,), Hold.QUARANTINE),
+}
+_FILTERS: Final = ("q", "state", "printer", "person")
+
+
+@bp.get("")
+@requires(Permission.SEE_JOBS)
+def list_jobs() -> ResponseReturnValue:
+    with reading() as session:
+        page = _page(session, request.args.get("cursor") or None)
+        values = {
+            "page": page,
+            "rows": _rows(session, page.items),
+            "filters": _filters(),
+            "is_filtered": any(_filters().values()) or "cursor" in request.args,
+        }
+        if request.args.get("fragment") == "rows":
+            return fragment("jobs/rows.html", **values)
+        return render_template(
+            "jobs/list.html",
+            states=[(key, _(label)) for key, (label, _states, _hold) in _STATES.items()],
+            printers=_printers(session),
+            **values,
+        )
+
+
+@bp.get("/export.csv")
+@requires(Permission.SEE_JOBS)
+def export_jobs() -> ResponseReturnValue:
+    with reading() as session:
+        rows = _rows(session, _page(session, None, limit=_ALL).items)
+    header = [_("Title"), _("Person"), _("Queue"), _("State"), _("Pages"), _("Printer"), _("Sent")]
+    names = ("title", "person", "queue", "state", "impressions", "printer", "received_at")
+    return csv_response("jobs", header, [[row[name] for name in names] for row in rows])
+
+
+@bp.get("/<job_id>")
+@requires(Permission.SEE_JOBS)
+def show_job(job_id: str) -> ResponseReturnValue:
+    with reading() as session:
+        return render_template("jobs/show.html", **_values(session, JobId(job_id)))
+
+
+@bp.get("/<job_id>/live")
+@requires(Permission.SEE_JOBS)
+def live_job(job_id: str) -> ResponseReturnValue:
+    with reading() as session:
+        return fragment("jobs/live.html", **_values(session, JobId(job_id)))
+
+
+@bp.post("/<job_id>/release")
+@requires(Permission.CHANGE_JOBS)
+def release_job(job_id: str) -> ResponseReturnValue:
+    """Ask the job's home gateway to release it; its own event says when it has."""
+    with writing() as session:
+        job = jobs.get_job(session, account_id(), JobId(job_id)).job
+        chosen = PrinterId(request.form.get("printer_id", ""))
+        printer = printers.get_printer(session, account_id(), chosen)
+        body = {"printer_id": printer.id, "owner_id": job.owner_id}
+        _ask(session, job, CommandKind.RELEASE_JOB, body)
+    flash(_("The gateway was asked to print it at %(printer)s.", printer=printer.name))
+    return redirect(url_for("jobs.show_job", job_id=job_id), 303)
+
+
+@bp.post("/<job_id>/delete")
+@requires(Permission.CHANGE_JOBS)
+def delete_job(job_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        job = jobs.get_job(session, account_id(), JobId(job_id)).job
+        _ask(session, job, CommandKind.CANCEL_JOB, {})
+    flash(_("The gateway was asked to delete it."))
+    return redirect(url_for("jobs.show_job", job_id=job_id), 303)
+
+
+def _ask(session: Session, job: Job, kind: CommandKind, body: Mapping[str, Any]) -> None:
+    whole = {"account_id": job.account_id, "job_id": job.id, **body}
+    commands.ask(session, tenant(), job.gateway_id, kind, body=whole, by=actor())
+
+
+def _filters() -> dict[str, str]:
+    return {name: request.args.get(name, "") for name in _FILTERS}
+
+
+def _page(session: Session, cursor: str | None, limit: int = 50) -> Page[Job]:
+    filters = _filters()
+    _label, states, hold = _STATES.get(filters["state"], ("", (), None))
+    return jobs.list_jobs(
+        session,
+        account_id(),
+        # Whoever may not read titles may not find jobs by them either.
+        text=filters["q"] if shows_titles() and filters["q"] else None,
+        states=states,
+        hold=hold,
+        owner_id=UserId(filters["person"]) if filters["person"] else None,
+        printer_id=PrinterId(filters["printer"]) if filters["printer"] else None,
+        cursor=cursor,
+        limit=limit,
+    )
+
+
+def _rows(session: Session, found: Sequence[Job]) -> list[dict[str, Any]]:
+    names = jobs.names_of(session, account_id(), found)
+    return [_row(job, names) for job in found]
+
+
+def _row(job: Job, names: Mapping[str, str]) -> dict[str, Any]:
+    tone, state = words.state_words(job)
+    return {
+        "id": job.id,
+        "title": words.shown_title(job, show=shows_titles()),
+        "person": words.owner_name(job, names),
+        "is_claimed": job.identity == "claimed",
+        "queue": names.get(job.queue_id, ""),
+        "tone": tone,
+        "state": state,
+        "pages": words.pages_words(job),
+        "impressions": job.impressions,
+        "printer": names.get(job.printer_id or "", ""),
+        "received_at": job.received_at,
+    }
+
+
+def _printers(session: Session) -> list[tuple[str, str]]:
+    known = printers.list_printers(session, account_id(), limit=_ALL).items
+    return [(printer.id, printer.name) for printer in known]
+
+
+def _values(session: Session, job_id: JobId) -> dict[str, Any]:
+    detail = jobs.get_job(session, account_id(), job_id)
+    job, now = detail.job, utc_now()
+    names = words.Names(
+        owner=words.owner_name(job, detail.names),
+        queue=detail.names.get(job.queue_id, _("a queue that is gone")),
+        gateway=detail.names.get(job.gateway_id, _("a gateway that is gone")),
+        by_id=detail.names,
+    )
+    tone, _state = words.state_words(job)
+    is_held = job.state == JobState.PENDING_HELD and may(Permission.CHANGE_JOBS)
+    shown = {
+        "id": job.id,
+        "title": words.shown_title(job, show=shows_titles()),
+        "tone": tone,
+        "summary": words.summary(job, names, now),
+        "why": words.why_not_printed(job, now),
+        "hops": words.way(job, detail.timeline, detail.counts, names),
+        "pages": words.pages_by_source(job, detail.counts),
+        "ticket": words.ticket_words(job.ticket),
+        "who_sees": words.who_sees(names, shows_titles=shows_titles()),
+        "gateway": names.gateway,
+        "number": job.number,
+        "kept_until": job.kept_until,
+        "may_release": is_held and job.owner_id is not None,
+        "may_delete": may(Permission.CHANGE_JOBS) and not JobState(job.state).is_final,
+    }
+    return {
+        "job": shown,
+        "received": format_moment(job.received_at, now),
+        "printers": _printers(session) if shown["may_release"] else (),
+    }

@@ -1,0 +1,156 @@
+"""How an account is, right now: figures first, words in ``words``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from control_plane import tenants
+from control_plane.audit import service as audit
+from control_plane.audit.models import AuditEvent
+from control_plane.jobs.models import Job
+from control_plane.now import repository
+from shared.i18n import current_zone
+from shared.ids import AccountId, GatewayId, SiteId
+from shared.job_states import Hold
+
+# Older than a few heartbeats: it is not a hiccup of the line.
+SILENT_AFTER = timedelta(seconds=150)
+LATEST = 8
+HOURS = 11
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayNow:
+    """A gateway as the primary knows it."""
+
+    id: GatewayId
+    name: str
+    site_id: SiteId | None
+    is_enrolled: bool
+    is_here: bool
+    heard_at: datetime | None
+    waiting: int
+    oldest_waiting_at: datetime | None
+    errors: Mapping[str, str]  # what of its configuration does not run, by section
+
+
+@dataclass(frozen=True, slots=True)
+class SiteNow:
+    """A site with its gateways; ``id`` None gathers what belongs to no site."""
+
+    id: SiteId | None
+    name: str
+    gateways: Sequence[GatewayNow]
+    printers: int
+
+    @property
+    def waiting(self) -> int:
+        return sum(gateway.waiting for gateway in self.gateways)
+
+    @property
+    def is_printing(self) -> bool:
+        """Whether somebody who taps there gets paper, as far as we were told."""
+        return any(gateway.is_enrolled for gateway in self.gateways)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Everything the page shows."""
+
+    at: datetime
+    sites: Sequence[SiteNow]
+    people: int
+    queues: int
+    held_for: Mapping[Hold, int]
+    licence_kind: str
+    licence_expires_at: datetime | None
+    printed_jobs: int
+    printed_pages: int | None
+    uncounted_jobs: int
+    hours: Sequence[tuple[datetime, int]]
+    jobs: Sequence[Job]
+    audit: Sequence[AuditEvent]
+    names: Mapping[str, str]
+
+    @property
+    def gateways(self) -> Sequence[GatewayNow]:
+        return [gateway for site in self.sites for gateway in site.gateways]
+
+
+def look(session: Session, account_id: AccountId, now: datetime) -> Now:
+    """Read how an account is."""
+    local = now.astimezone(current_zone())
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    jobs = repository.latest_jobs(session, account_id, LATEST)
+    printed, pages, uncounted = repository.printed_since(session, account_id, midnight)
+    licence = repository.find_licence(session, account_id)
+    return Now(
+        at=now,
+        sites=_sites(session, account_id, now),
+        people=repository.count_people(session, account_id),
+        queues=repository.count_queues(session, account_id),
+        held_for=repository.count_held_for(session, account_id),
+        licence_kind=licence.kind if licence else "",
+        licence_expires_at=licence.expires_at if licence else None,
+        printed_jobs=printed,
+        printed_pages=pages,
+        uncounted_jobs=uncounted,
+        hours=_hours(session, account_id, local),
+        jobs=jobs,
+        audit=audit.list_events(session, tenants.account(account_id), limit=LATEST).items,
+        names=repository.names(session, account_id, jobs),
+    )
+
+
+def _sites(session: Session, account_id: AccountId, now: datetime) -> Sequence[SiteNow]:
+    waiting = repository.count_waiting(session, account_id)
+    printers = repository.count_printers(session, account_id)
+    by_site: dict[SiteId | None, list[GatewayNow]] = {}
+    for gateway, state in repository.list_gateways(session, account_id):
+        heard_at = state.last_seen_at if state else None
+        here = state is not None and state.presence == "here" and heard_at is not None
+        count, oldest = waiting.get(gateway.id, (0, None))
+        by_site.setdefault(gateway.site_id, []).append(
+            GatewayNow(
+                id=gateway.id,
+                name=gateway.name,
+                site_id=gateway.site_id,
+                is_enrolled=gateway.enrolled_at is not None,
+                is_here=here and heard_at is not None and now - heard_at < SILENT_AFTER,
+                heard_at=heard_at,
+                waiting=count,
+                oldest_waiting_at=oldest,
+                errors=(state.running or {}).get("errors", {}) if state else {},
+            )
+        )
+    sites = [
+        SiteNow(site.id, site.name, by_site.pop(site.id, []), printers.get(site.id, 0))
+        for site in repository.list_sites(session, account_id)
+    ]
+    homeless = [gateway for gateways in by_site.values() for gateway in gateways]
+    if homeless or printers.get(None):
+        sites.append(SiteNow(None, "", homeless, printers.get(None, 0)))
+    return sites
+
+
+def _hours(
+    session: Session, account_id: AccountId, local: datetime
+) -> Sequence[tuple[datetime, int]]:
+    this_hour = local.replace(minute=0, second=0, microsecond=0)
+    first = this_hour - timedelta(hours=HOURS - 1)
+    counts = repository.count_by_hour(session, account_id, first)
+    found: dict[datetime, int] = {}
+    for text, count in counts.items():
+        hour = datetime.fromisoformat(f"{text}:00:00+00:00").astimezone(local.tzinfo)
+        start = hour.replace(minute=0)
+        found[start] = found.get(start, 0) + count
+    hours = [first + timedelta(hours=n) for n in range(HOURS)]
+    return [(hour, found.get(hour, 0)) for hour in hours]
+
+
+count_printers = repository.count_printers
+count_people = repository.count_people

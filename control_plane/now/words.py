@@ -1,0 +1,386 @@
+"""How an account is, in sentences for the page "Now"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from control_plane.audit.words import sentence
+from control_plane.jobs.models import Job
+from control_plane.jobs.words import owner_name, shown_title
+from control_plane.now.service import GatewayNow, Now, SiteNow
+from shared.i18n import (
+    format_duration,
+    format_moment,
+    format_number,
+    format_time,
+    gettext,
+    ngettext,
+)
+from shared.job_states import Hold, JobState
+
+_ = gettext
+Link = Callable[..., str]  # url_for, or a stand-in
+
+LICENCE_WARNING: Final = timedelta(days=14)
+FRESH: Final = timedelta(seconds=150)
+OLD: Final = timedelta(minutes=10)
+BAR: Final = 128
+_SORT: Final = {"bad": 0, "warn": 1, "off": 2, "ok": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    calm: str
+    warm: str
+    below: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Its cause, what goes on regardless, and one button that helps."""
+
+    tone: str
+    title: str
+    says: str
+    href: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLine:
+    name: str
+    tone: str
+    href: str
+    gateways: str
+    printers: str
+    waiting: int
+    waiting_href: str
+    knows: str
+    is_old: bool
+    if_cut: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    label: str
+    words: str
+    height: int
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    at: datetime
+    words: str
+    href: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    headline: Headline
+    calm_note: str
+    troubles: Sequence[Trouble]
+    sites: Sequence[SiteLine]
+    waiting: int
+    oldest_waiting_at: datetime | None
+    printed_jobs: int
+    printed_pages_words: str
+    hours: Sequence[Hour]
+    hours_words: str
+    lines: Sequence[Line]
+
+
+def page(now: Now, link: Link, *, show_titles: bool = True) -> Page:
+    """Write the page."""
+    troubles = list(_troubles(now, link))
+    oldest = [g.oldest_waiting_at for g in now.gateways if g.oldest_waiting_at]
+    return Page(
+        headline=_headline(now, troubles),
+        calm_note=_calm_note(now),
+        troubles=troubles,
+        sites=sorted(
+            (_site_line(site, now, link) for site in now.sites),
+            key=lambda line: (_SORT[line.tone], line.name),
+        ),
+        waiting=sum(gateway.waiting for gateway in now.gateways),
+        oldest_waiting_at=min(oldest, default=None),
+        printed_jobs=now.printed_jobs,
+        printed_pages_words=_pages_words(now),
+        hours=_hours(now),
+        hours_words=_("Jobs received in each of the last %(count)s hours", count=len(now.hours)),
+        lines=_lines(now, link, show_titles=show_titles),
+    )
+
+
+def _headline(now: Now, troubles: Sequence[Trouble]) -> Headline:
+    sites = [site for site in now.sites if site.id is not None or site.gateways]
+    working = sum(site.is_printing for site in sites)
+    if not sites:
+        calm = _("Nothing is set up yet.")
+    elif working == len(sites):
+        calm = ngettext("Your site is printing.", "All %(num)s sites are printing.", len(sites))
+    else:
+        calm = ngettext(
+            "%(printing)s of %(num)s site is printing.",
+            "%(printing)s of %(num)s sites are printing.",
+            len(sites),
+            printing=format_number(working),
+        )
+    return Headline(calm, _need(len(troubles)), _below(now))
+
+
+def _need(count: int) -> str:
+    words = (
+        "",
+        _("One thing needs a person."),
+        _("Two things need a person."),
+        _("Three things need a person."),
+    )
+    if count < len(words):
+        return words[count]
+    return _("%(count)s things need a person.", count=format_number(count))
+
+
+def _below(now: Now) -> str:
+    if not now.gateways:
+        return _("Add a site, enrol its gateway, then add a printer and a queue.")
+    tapped = [
+        job.first_byte_ms
+        for job in now.jobs
+        if job.first_byte_ms is not None
+        and job.released_at
+        and now.at - job.released_at < timedelta(hours=1)
+    ]
+    if not tapped:
+        return _("Nobody has collected anything in the last hour.")
+    slowest = -(-max(tapped) // 1000)
+    return ngettext(
+        "Of the latest jobs, none took more than %(num)s second from the tap to the printer.",
+        "Of the latest jobs, none took more than %(num)s seconds from the tap to the printer.",
+        max(1, slowest),
+    )
+
+
+def _calm_note(now: Now) -> str:
+    if not now.gateways:
+        return _("When gateways and printers are here, what goes wrong with them appears here.")
+    return _("All gateways are heard, and no job waits for a decision.")
+
+
+def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
+    for gateway in now.gateways:
+        if not gateway.is_enrolled:
+            yield _not_enrolled(gateway, link)
+        elif not gateway.is_here:
+            yield _silent(gateway, now, link)
+        elif gateway.errors:
+            yield _half_configured(gateway, link)
+    uncertain = now.held_for.get(Hold.UNCERTAIN, 0)
+    if uncertain:
+        yield Trouble(
+            "warn",
+            ngettext(
+                "%(num)s job may or may not have printed",
+                "%(num)s jobs may or may not have printed",
+                uncertain,
+            ),
+            _("The printer could not tell. They are held so that nothing prints twice."),
+            link("jobs.list_jobs", state="uncertain"),
+            _("Look"),
+        )
+    unknown = now.held_for.get(Hold.QUARANTINE, 0)
+    if unknown:
+        yield Trouble(
+            "off",
+            ngettext(
+                "%(num)s job came without a known user",
+                "%(num)s jobs came without a known user",
+                unknown,
+            ),
+            _("They are kept and printed by nobody until their time is over."),
+            link("jobs.list_jobs", state="quarantine"),
+            _("Look"),
+        )
+    yield from _licence(now)
+
+
+def _not_enrolled(gateway: GatewayNow, link: Link) -> Trouble:
+    return Trouble(
+        "warn",
+        _("Gateway %(name)s is not enrolled yet", name=gateway.name),
+        _("Make a code here and run one command on its machine."),
+        link("gateways.show_gateway", gateway_id=gateway.id),
+        _("Enrol it"),
+    )
+
+
+def _silent(gateway: GatewayNow, now: Now, link: Link) -> Trouble:
+    if gateway.heard_at is None:
+        title = _("Gateway %(name)s has never been heard", name=gateway.name)
+        known = _("It was enrolled, and has not called since.")
+    else:
+        age = format_duration((now.at - gateway.heard_at).total_seconds())
+        title = _("Gateway %(name)s has not been heard for %(age)s", name=gateway.name, age=age)
+        known = _(
+            "Its site goes on by itself, with people and cards known up to %(moment)s.",
+            moment=format_moment(gateway.heard_at, now.at),
+        )
+    waiting = _waiting_there(gateway.waiting)
+    return Trouble(
+        "bad",
+        title,
+        f"{known} {waiting}".strip(),
+        link("gateways.show_gateway", gateway_id=gateway.id),
+        _("Diagnose"),
+    )
+
+
+def _waiting_there(count: int) -> str:
+    if not count:
+        return ""
+    return ngettext("%(num)s job is waiting there.", "%(num)s jobs are waiting there.", count)
+
+
+def _half_configured(gateway: GatewayNow, link: Link) -> Trouble:
+    section, what = next(iter(sorted(gateway.errors.items())))
+    return Trouble(
+        "warn",
+        _("Gateway %(name)s does not run all of its settings", name=gateway.name),
+        _(
+            "%(section)s: %(what)s. Its last good settings stay in force.",
+            section=section,
+            what=str(what).rstrip("."),
+        ),
+        link("gateways.show_gateway", gateway_id=gateway.id),
+        _("Show"),
+    )
+
+
+def _licence(now: Now) -> Iterator[Trouble]:
+    expires = now.licence_expires_at
+    if expires is None or expires - now.at > LICENCE_WARNING:
+        return
+    moment = format_moment(expires, now.at)
+    title = (
+        _("The licence expired: %(moment)s", moment=moment)
+        if expires <= now.at
+        else _("The licence ends: %(moment)s", moment=moment)
+    )
+    says = _("Printing goes on; no printers can be added then. Your vendor extends it.")
+    yield Trouble("warn", title, says, "", "")
+
+
+def _site_line(site: SiteNow, now: Now, link: Link) -> SiteLine:
+    enrolled = [gateway for gateway in site.gateways if gateway.is_enrolled]
+    here = [gateway for gateway in enrolled if gateway.is_here]
+    heard = max((g.heard_at for g in enrolled if g.heard_at), default=None)
+    return SiteLine(
+        name=site.name or _("Without a site"),
+        tone=_tone(site, len(here)),
+        href=link("sites.list_sites", _anchor=f"site-{site.id}" if site.id else None),
+        gateways=_("%(here)s of %(all)s", here=len(here), all=len(site.gateways)),
+        printers=format_number(site.printers),
+        waiting=site.waiting,
+        waiting_href=link("jobs.list_jobs", state="held"),
+        knows=_knows(heard, now.at),
+        is_old=heard is None or now.at - heard > OLD,
+        if_cut=_if_cut(len(enrolled), len(here), now.people),
+    )
+
+
+def _tone(site: SiteNow, here: int) -> str:
+    if not site.gateways:
+        return "off"
+    if not here:
+        return "bad" if site.is_printing else "warn"
+    return "ok" if here == len(site.gateways) else "warn"
+
+
+def _knows(heard: datetime | None, at: datetime) -> str:
+    if heard is None:
+        return _("nothing yet")
+    if at - heard < FRESH:
+        return _("everything, as of now")
+    return _("%(age)s old", age=format_duration((at - heard).total_seconds()))
+
+
+def _if_cut(enrolled: int, here: int, people: int) -> str:
+    if not enrolled:
+        return _("nothing prints: no gateway yet")
+    if not here:
+        return ngettext(
+            "is cut: prints for %(num)s person", "is cut: prints for %(num)s people", people
+        )
+    return ngettext("goes on printing, %(num)s person", "goes on printing, %(num)s people", people)
+
+
+def _pages_words(now: Now) -> str:
+    if not now.printed_jobs:
+        return _("nothing yet")
+    if now.printed_pages is None:
+        return _("pages not counted")
+    pages = ngettext("%(num)s page", "%(num)s pages", now.printed_pages)
+    if not now.uncounted_jobs:
+        return pages
+    rest = ngettext("%(num)s job not counted", "%(num)s jobs not counted", now.uncounted_jobs)
+    return f"{pages} · {rest}"
+
+
+def _hours(now: Now) -> Sequence[Hour]:
+    most = max((count for _at, count in now.hours), default=0)
+    return [
+        Hour(
+            label=format_time(at),
+            words=ngettext(
+                "%(hour)s: %(num)s job", "%(hour)s: %(num)s jobs", count, hour=format_time(at)
+            ),
+            height=max(2, count * BAR // most) if most else 2,
+            tone="now" if n == len(now.hours) - 1 else "",
+        )
+        for n, (at, count) in enumerate(now.hours)
+    ]  # fmt: skip
+
+
+def _lines(now: Now, link: Link, *, show_titles: bool) -> Sequence[Line]:
+    lines: list[Line] = []
+    for job in now.jobs:
+        href = link("jobs.show_job", job_id=job.id)
+        lines.append(Line(job.received_at, _sent(job, now.names, show_titles), href, f"s{job.id}"))
+        if job.ended_at:
+            lines.append(
+                Line(job.ended_at, _ended(job, now.names, show_titles), href, f"e{job.id}")
+            )
+    lines.extend(
+        Line(event.at, sentence(event), link("audit.list_events"), event.id) for event in now.audit
+    )
+    lines.sort(key=lambda line: line.at, reverse=True)
+    return lines[:8]
+
+
+def _sent(job: Job, names: Mapping[str, str], show_titles: bool) -> str:  # noqa: FBT001
+    return _(
+        "%(person)s sent “%(title)s” to %(queue)s",
+        person=owner_name(job, names),
+        title=shown_title(job, show=show_titles),
+        queue=names.get(job.queue_id, _("a queue that is gone")),
+    )
+
+
+def _ended(job: Job, names: Mapping[str, str], show_titles: bool) -> str:  # noqa: FBT001
+    person, title = owner_name(job, names), shown_title(job, show=show_titles)
+    if job.state != int(JobState.COMPLETED):
+        return _("“%(title)s” of %(person)s ended without printing", title=title, person=person)
+    printer = names.get(job.printer_id or "", _("a printer that is gone"))
+    printed = _(
+        "“%(title)s” of %(person)s printed at %(printer)s",
+        title=title,
+        person=person,
+        printer=printer,
+    )
+    if job.first_byte_ms is None:
+        return printed
+    return _("%(printed)s · first byte in %(ms)s ms", printed=printed, ms=job.first_byte_ms)

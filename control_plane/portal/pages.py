@@ -1,0 +1,150 @@
+"""What a person who prints sees: their jobs, their cards, their PIN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from control_plane.cards import service as cards
+from control_plane.commands import service as commands
+from control_plane.database import utc_now
+from control_plane.errors import ConflictError
+from control_plane.jobs import service as jobs
+from control_plane.jobs import words
+from control_plane.jobs.models import Job
+from control_plane.printers import service as printers
+from control_plane.security.permissions import Permission
+from control_plane.users import service as users
+from control_plane.users.schemas import UserChanges
+from control_plane.web.caller import (
+    account_id,
+    actor,
+    reading,
+    requires,
+    tenant,
+    user_id,
+    vault,
+    writing,
+)
+from control_plane.web.forms import Form, read
+from control_plane.web.rendering import fragment
+from shared.i18n import format_moment, gettext
+from shared.ids import CardId, JobId, PrinterId
+from shared.job_states import JobState
+from shared.messages.commands import CommandKind
+
+_ = gettext
+bp = Blueprint("portal", __name__, url_prefix="/my")
+_SHOWN = 50
+_ALL = 200
+
+
+@bp.get("")
+@requires(Permission.OWN_JOBS)
+def show() -> ResponseReturnValue:
+    with reading() as session:
+        return render_template("portal/show.html", form=Form(), **_values(session))
+
+
+@bp.get("/live")
+@requires(Permission.OWN_JOBS)
+def live() -> ResponseReturnValue:
+    with reading() as session:
+        return fragment("portal/live.html", **_values(session))
+
+
+@bp.post("/jobs/<job_id>/release")
+@requires(Permission.OWN_JOBS)
+def release(job_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        job = _waiting(session, job_id)
+        chosen = PrinterId(request.form.get("printer_id", ""))
+        printer = printers.get_printer(session, account_id(), chosen)
+        body = {"printer_id": printer.id, "owner_id": user_id()}
+        _ask(session, job, CommandKind.RELEASE_JOB, body)
+    flash(_("It is on its way to %(printer)s.", printer=printer.name))
+    return redirect(url_for("portal.show"), 303)
+
+
+@bp.post("/jobs/<job_id>/delete")
+@requires(Permission.OWN_JOBS)
+def delete(job_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        _ask(session, _waiting(session, job_id), CommandKind.CANCEL_JOB, {})
+    flash(_("It will be deleted."))
+    return redirect(url_for("portal.show"), 303)
+
+
+@bp.post("/pin")
+@requires(Permission.OWN_JOBS)
+def set_pin() -> ResponseReturnValue:
+    form = Form({"pin": request.form.get("pin", "").strip()})
+    body = read(UserChanges, form)
+    if body is not None and body.pin:
+        with writing() as session:
+            users.update(session, tenant(), user_id(), body, actor(), vault=vault())
+        flash(_("Your PIN was set."))
+        return redirect(url_for("portal.show"), 303)
+    form.errors.setdefault("pin", _("A PIN has 4 to 12 digits."))
+    with reading() as session:
+        return render_template("portal/show.html", form=form, **_values(session)), 422
+
+
+@bp.post("/cards/<card_id>/revoke")
+@requires(Permission.OWN_JOBS)
+def revoke_card(card_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        own = cards.list_of_user(session, account_id(), user_id())
+        if card_id in {card.id for card in own}:
+            cards.revoke(session, account_id(), CardId(card_id), actor())
+            flash(_("This card no longer works."))
+    return redirect(url_for("portal.show"), 303)
+
+
+def _waiting(session: Session, job_id: str) -> Job:
+    job = jobs.get_job(session, account_id(), JobId(job_id), owner_id=user_id()).job
+    if job.state != JobState.PENDING_HELD:
+        raise ConflictError("this job does not wait any more")
+    return job
+
+
+def _ask(session: Session, job: Job, kind: CommandKind, body: dict[str, Any]) -> None:
+    whole = {"account_id": job.account_id, "job_id": job.id, **body}
+    commands.ask(session, tenant(), job.gateway_id, kind, body=whole, by=actor())
+
+
+def _values(session: Session) -> dict[str, Any]:
+    mine = jobs.list_jobs(session, account_id(), owner_id=user_id(), limit=_SHOWN).items
+    names = jobs.names_of(session, account_id(), mine)
+    rows = [_row(job, names) for job in mine]
+    known = printers.list_printers(session, account_id(), limit=_ALL).items
+    return {
+        "waiting": [row for row in rows if row["waits"]],
+        "others": [row for row in rows if not row["waits"]],
+        "printers": [(printer.id, printer.name) for printer in known if printer.enabled],
+        "cards": [
+            card
+            for card in cards.list_of_user(session, account_id(), user_id())
+            if card.revoked_at is None
+        ],
+    }
+
+
+def _row(job: Job, names: dict[str, str]) -> dict[str, Any]:
+    tone, state = words.state_words(job)
+    now = utc_now()
+    return {
+        "id": job.id,
+        "title": job.title,
+        "pages": words.pages_words(job),
+        "sent": format_moment(job.received_at, now),
+        "kept": format_moment(job.kept_until, now),
+        "tone": tone,
+        "state": state,
+        "why": words.why_not_printed(job, now) if JobState(job.state).is_final else "",
+        "printer": names.get(job.printer_id or "", ""),
+        "waits": job.state == JobState.PENDING_HELD,
+    }

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from control_plane.errors import SpoolhouseError
+from control_plane.gateways import service as gateways
+from control_plane.printers import service as printers
+from control_plane.printers.models import Printer
+from control_plane.printers.schemas import NewPrinter, PrinterChanges
+from control_plane.readers import service as readers
+from control_plane.security.permissions import Permission
+from control_plane.sites import service as sites
+from control_plane.terminals import service as terminals
+from control_plane.terminals.schemas import NewTerminalCode
+from control_plane.web.caller import account_id, actor, reading, requires, writing
+from control_plane.web.forms import Form, read
+from control_plane.web.tables import csv_response
+from shared.i18n import gettext
+from shared.ids import PrinterId, TerminalId
+
+_ = gettext
+bp = Blueprint("printers", __name__, url_prefix="/printers")
+_FIELDS = ("name", "uri", "location", "site_id", "gateway_id")
+_ALL = 200
+
+
+@bp.get("")
+@requires(Permission.SEE_THINGS)
+def list_printers() -> ResponseReturnValue:
+    with reading() as session:
+        page = printers.list_printers(
+            session,
+            account_id(),
+            text=request.args.get("q") or None,
+            cursor=request.args.get("cursor") or None,
+        )
+        places = sites.list_sites(session, account_id(), limit=_ALL).items
+    names = {site.id: site.name for site in places}
+    return render_template("printers/list.html", page=page, sites=names)
+
+
+@bp.get("/export.csv")
+@requires(Permission.SEE_THINGS)
+def export_printers() -> ResponseReturnValue:
+    with reading() as session:
+        page = printers.list_printers(session, account_id(), limit=_ALL)
+    header = [_("Printer"), _("Place"), _("Address"), _("Profile"), _("Switched on")]
+    rows = [
+        (p.name, p.location, p.uri, p.profile, "yes" if p.enabled else "no") for p in page.items
+    ]
+    return csv_response("printers", header, rows)
+
+
+@bp.get("/new")
+@requires(Permission.CHANGE_THINGS)
+def new_printer() -> ResponseReturnValue:
+    with reading() as session:
+        return _form_page(session, Form(), None)
+
+
+@bp.post("/new")
+@requires(Permission.CHANGE_THINGS)
+def add_printer() -> ResponseReturnValue:
+    form = Form(_typed())
+    body = read(NewPrinter, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                printers.create(session, account_id(), body, actor())
+        except SpoolhouseError as error:
+            form.refuse(error, _FIELDS)
+        else:
+            flash(_("%(name)s was added.", name=body.name))
+            return redirect(url_for("printers.list_printers"), 303)
+    with reading() as session:
+        return _form_page(session, form, None), 422
+
+
+@bp.get("/<printer_id>")
+@requires(Permission.SEE_THINGS)
+def show_printer(printer_id: str) -> ResponseReturnValue:
+    with reading() as session:
+        printer = printers.get_printer(session, account_id(), PrinterId(printer_id))
+        values = {name: getattr(printer, name) or "" for name in _FIELDS}
+        return _form_page(session, Form(values), printer)
+
+
+@bp.post("/<printer_id>")
+@requires(Permission.CHANGE_THINGS)
+def change_printer(printer_id: str) -> ResponseReturnValue:
+    form = Form(_typed())
+    body = read(PrinterChanges, form)
+    if body is not None:
+        # An emptied field is a wish, too: the printer is then of no site.
+        emptied = {name: None for name in ("site_id", "gateway_id") if not form.values[name]}
+        body = PrinterChanges.model_validate(
+            {**body.model_dump(exclude_unset=True), **emptied, "location": form.values["location"]}
+        )
+        try:
+            with writing() as session:
+                printers.update(session, account_id(), PrinterId(printer_id), body, actor())
+        except SpoolhouseError as error:
+            form.refuse(error, _FIELDS)
+        else:
+            flash(_("Saved."))
+            return redirect(url_for("printers.show_printer", printer_id=printer_id), 303)
+    with reading() as session:
+        printer = printers.get_printer(session, account_id(), PrinterId(printer_id))
+        return _form_page(session, form, printer), 422
+
+
+@bp.post("/<printer_id>/delete")
+@requires(Permission.CHANGE_THINGS)
+def delete_printer(printer_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        printers.delete(session, account_id(), PrinterId(printer_id), actor())
+    flash(_("The printer was removed."))
+    return redirect(url_for("printers.list_printers"), 303)
+
+
+@bp.post("/<printer_id>/terminal-code")
+@requires(Permission.CHANGE_THINGS)
+def make_terminal_code(printer_id: str) -> ResponseReturnValue:
+    wanted = PrinterId(printer_id)
+    with writing() as session:
+        printer = printers.get_printer(session, account_id(), wanted)
+        own = [r for r in _readers(session) if r.printer_id == wanted]
+        # One reader: the terminal is its screen. With several, taps choose nobody's screen.
+        reader_id = own[0].id if len(own) == 1 else None
+        body = NewTerminalCode(printer_id=wanted, reader_id=reader_id)
+        row, code = terminals.create_code(session, account_id(), body, actor())
+    shown = {"code": code, "expires_at": row.expires_at}
+    return render_template("printers/code.html", printer=printer, code=shown)
+
+
+@bp.post("/<printer_id>/terminals/<terminal_id>/revoke")
+@requires(Permission.CHANGE_THINGS)
+def revoke_terminal(printer_id: str, terminal_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        terminals.revoke(session, account_id(), TerminalId(terminal_id), actor())
+    flash(_("The terminal was unpaired. It shows no data from now on."))
+    return redirect(url_for("printers.show_printer", printer_id=printer_id), 303)
+
+
+def _typed() -> dict[str, str]:
+    return {name: request.form.get(name, "").strip() for name in _FIELDS}
+
+
+def _readers(session: Session) -> Any:
+    return readers.list_readers(session, account_id(), limit=_ALL).items
+
+
+def _form_page(session: Session, form: Form, printer: Printer | None) -> str:
+    places = sites.list_sites(session, account_id(), limit=_ALL).items
+    screens = terminals.list_terminals(session, account_id(), limit=_ALL).items if printer else ()
+    own_id = printer.id if printer else None
+    return render_template(
+        "printers/form.html",
+        form=form,
+        printer=printer,
+        sites=[(site.id, site.name) for site in places],
+        gateways=[(g.id, g.name) for g in gateways.serving_gateways(session, account_id())],
+        terminals=[screen for screen in screens if screen.printer_id == own_id],
+        readers=[r for r in _readers(session) if r.printer_id == own_id] if printer else (),
+    )

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from control_plane.accounts import service as accounts
+from control_plane.errors import SpoolhouseError
+from control_plane.gateways import service as gateways
+from control_plane.printers import service as printers
+from control_plane.queues import service as queues
+from control_plane.queues.models import Queue
+from control_plane.queues.schemas import NewQueue, QueueChanges
+from control_plane.security.permissions import Permission
+from control_plane.web.caller import account_id, actor, reading, requires, writing
+from control_plane.web.forms import Form, read
+from shared.i18n import gettext
+from shared.ids import QueueId
+
+_ = gettext
+bp = Blueprint("queues", __name__, url_prefix="/queues")
+_NEW = ("name", "path", "type", "printer_id", "identity")
+_CHANGE = ("name", "identity")
+_ALL = 200
+
+
+def _identities() -> dict[str, str]:
+    return {
+        "sign-in": _("people who sign in"),
+        "sign-in-over-tls": _("people who sign in over TLS; others by the name they claim"),
+        "claimed": _("anybody, by the name they claim"),
+    }
+
+
+@bp.get("")
+@requires(Permission.SEE_THINGS)
+def list_queues() -> ResponseReturnValue:
+    with reading() as session:
+        page = queues.list_queues(session, account_id(), cursor=request.args.get("cursor") or None)
+        wanted = [queue.printer_id for queue in page.items if queue.printer_id]
+        names = printers.names(session, account_id(), wanted)
+    return render_template("queues/list.html", page=page, printers=names, identities=_identities())
+
+
+@bp.get("/new")
+@requires(Permission.CHANGE_THINGS)
+def new_queue() -> ResponseReturnValue:
+    with reading() as session:
+        return _form_page(session, Form({"type": "pull", "identity": "sign-in"}), None)
+
+
+@bp.post("/new")
+@requires(Permission.CHANGE_THINGS)
+def add_queue() -> ResponseReturnValue:
+    form = Form({name: request.form.get(name, "").strip() for name in _NEW})
+    body = read(NewQueue, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                queue = queues.create(session, account_id(), body, actor())
+        except SpoolhouseError as error:
+            form.refuse(error, _NEW)
+        else:
+            flash(_("The queue %(name)s was added.", name=queue.name))
+            return redirect(url_for("queues.show_queue", queue_id=queue.id), 303)
+    with reading() as session:
+        return _form_page(session, form, None), 422
+
+
+@bp.get("/<queue_id>")
+@requires(Permission.SEE_THINGS)
+def show_queue(queue_id: str) -> ResponseReturnValue:
+    with reading() as session:
+        queue = queues.get_queue(session, account_id(), QueueId(queue_id))
+        return _form_page(session, Form({name: getattr(queue, name) for name in _CHANGE}), queue)
+
+
+@bp.post("/<queue_id>")
+@requires(Permission.CHANGE_THINGS)
+def change_queue(queue_id: str) -> ResponseReturnValue:
+    form = Form({name: request.form.get(name, "").strip() for name in _CHANGE})
+    body = read(QueueChanges, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                queues.update(session, account_id(), QueueId(queue_id), body, actor())
+        except SpoolhouseError as error:
+            form.refuse(error, _CHANGE)
+        else:
+            flash(_("Saved."))
+            return redirect(url_for("queues.show_queue", queue_id=queue_id), 303)
+    with reading() as session:
+        queue = queues.get_queue(session, account_id(), QueueId(queue_id))
+        return _form_page(session, form, queue), 422
+
+
+@bp.post("/<queue_id>/delete")
+@requires(Permission.CHANGE_THINGS)
+def delete_queue(queue_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        queues.delete(session, account_id(), QueueId(queue_id), actor())
+    flash(_("The queue was removed."))
+    return redirect(url_for("queues.list_queues"), 303)
+
+
+def _form_page(session: Session, form: Form, queue: Queue | None) -> str:
+    known = printers.list_printers(session, account_id(), limit=_ALL).items
+    return render_template(
+        "queues/form.html",
+        form=form,
+        queue=queue,
+        printers=[(printer.id, printer.name) for printer in known],
+        identities=list(_identities().items()),
+        addresses=_addresses(session, queue) if queue else (),
+    )
+
+
+def _addresses(session: Session, queue: Queue) -> list[dict[str, Any]]:
+    """Where people print to: one address per gateway that serves the account."""
+    short_name = accounts.get_account(session, account_id()).short_name
+    found = []
+    for gateway in gateways.serving_gateways(session, account_id()):
+        service = gateway.services.get("ipp") or {}
+        if not service.get("enabled", True) or not service.get("port"):
+            continue
+        several = len(gateways.served_accounts(session, gateway.id)) > 1
+        path = f"{short_name}/{queue.path}" if several else queue.path
+        host = service.get("host", "")
+        if host in ("0.0.0.0", "::", ""):  # noqa: S104
+            host = gateway.trusted_hosts[0] if gateway.trusted_hosts else _("gateway-address")
+        uri = f"ipp://{host}:{service['port']}/ipp/print/{path}"
+        found.append({"gateway": gateway.name, "uri": uri})
+    return found

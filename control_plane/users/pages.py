@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from control_plane.cards import service as cards
+from control_plane.cards.schemas import NewCard
+from control_plane.errors import SpoolhouseError
+from control_plane.roles import service as roles
+from control_plane.security.permissions import ROLE_NAMES, Permission
+from control_plane.users import service as users
+from control_plane.users.models import User
+from control_plane.users.schemas import NewUser, UserChanges
+from control_plane.web.caller import (
+    account_id,
+    actor,
+    permissions,
+    reading,
+    requires,
+    tenant,
+    vault,
+    writing,
+)
+from control_plane.web.forms import Form, read
+from control_plane.web.tables import csv_response
+from shared.i18n import gettext
+from shared.ids import CardId, UserId
+
+_ = gettext
+bp = Blueprint("users", __name__, url_prefix="/users")
+_FIELDS = ("username", "display_name", "email", "password")
+_ALL = 200
+
+
+@bp.get("")
+@requires(Permission.SEE_PEOPLE)
+def list_users() -> ResponseReturnValue:
+    with reading() as session:
+        page = users.list_users(
+            session,
+            tenant(),
+            text=request.args.get("q") or None,
+            cursor=request.args.get("cursor") or None,
+        )
+        return render_template(
+            "users/list.html",
+            page=page,
+            roles=_roles(session, page.items),
+            cards=_last4(session, page.items),
+        )
+
+
+@bp.get("/export.csv")
+@requires(Permission.SEE_PEOPLE)
+def export_users() -> ResponseReturnValue:
+    with reading() as session:
+        page = users.list_users(session, tenant(), limit=_ALL)
+        given = _roles(session, page.items)
+    header = [_("Person"), _("User name"), _("E-mail"), _("Roles"), _("May print")]
+    rows = [
+        (u.display_name, u.username, u.email, ", ".join(given[u.id]), "yes" if u.enabled else "no")
+        for u in page.items
+    ]
+    return csv_response("people", header, rows)
+
+
+@bp.get("/new")
+@requires(Permission.CHANGE_PEOPLE)
+def new_user() -> ResponseReturnValue:
+    return render_template("users/new.html", form=Form())
+
+
+@bp.post("/new")
+@requires(Permission.CHANGE_PEOPLE)
+def add_user() -> ResponseReturnValue:
+    form = Form({name: request.form.get(name, "").strip() for name in _FIELDS})
+    body = read(NewUser, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                user = users.create(
+                    session, tenant(), body, actor(), vault=vault(), may=permissions()
+                )
+        except SpoolhouseError as error:
+            form.refuse(error, _FIELDS)
+        else:
+            flash(_("%(name)s was added. Give them a card next.", name=user.display_name))
+            return redirect(url_for("users.show_user", user_id=user.id), 303)
+    return render_template("users/new.html", form=form), 422
+
+
+@bp.get("/<user_id>")
+@requires(Permission.SEE_PEOPLE)
+def show_user(user_id: str) -> ResponseReturnValue:
+    with reading() as session:
+        return _person_page(session, UserId(user_id), Form())
+
+
+@bp.post("/<user_id>/cards")
+@requires(Permission.CHANGE_PEOPLE)
+def add_card(user_id: str) -> ResponseReturnValue:
+    form = Form({"number": request.form.get("number", "").strip(), "user_id": user_id})
+    body = read(NewCard, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                card = cards.create(session, account_id(), body, actor(), vault=vault())
+        except SpoolhouseError as error:
+            form.refuse(error, ("number",))
+        else:
+            flash(
+                _(
+                    "The card ending %(last4)s works at every gateway that is heard.",
+                    last4=card.last4,
+                )
+            )
+            return redirect(url_for("users.show_user", user_id=user_id), 303)
+    with reading() as session:
+        return _person_page(session, UserId(user_id), form), 422
+
+
+@bp.post("/<user_id>/cards/<card_id>/revoke")
+@requires(Permission.CHANGE_PEOPLE)
+def revoke_card(user_id: str, card_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        card = cards.revoke(session, account_id(), CardId(card_id), actor())
+    flash(_("The card ending %(last4)s was revoked.", last4=card.last4))
+    return redirect(url_for("users.show_user", user_id=user_id), 303)
+
+
+@bp.post("/<user_id>/pin")
+@requires(Permission.CHANGE_PEOPLE)
+def set_pin(user_id: str) -> ResponseReturnValue:
+    form = Form({"pin": request.form.get("pin", "").strip()})
+    body = read(UserChanges, form)
+    if body is not None and body.pin:
+        _change(user_id, body)
+        flash(_("The PIN was set."))
+        return redirect(url_for("users.show_user", user_id=user_id), 303)
+    form.errors.setdefault("pin", _("A PIN has 4 to 12 digits."))
+    with reading() as session:
+        return _person_page(session, UserId(user_id), form), 422
+
+
+@bp.post("/<user_id>/lock")
+@requires(Permission.CHANGE_PEOPLE)
+def lock_user(user_id: str) -> ResponseReturnValue:
+    enabled = request.form.get("enabled") == "yes"
+    _change(user_id, UserChanges(enabled=enabled))
+    flash(_("They may print again.") if enabled else _("They can no longer print or sign in."))
+    return redirect(url_for("users.show_user", user_id=user_id), 303)
+
+
+def _change(user_id: str, body: UserChanges) -> None:
+    with writing() as session:
+        users.update(
+            session, tenant(), UserId(user_id), body, actor(), vault=vault(), may=permissions()
+        )
+
+
+def _person_page(session: Session, user_id: UserId, form: Form) -> str:
+    user = users.get_user(session, tenant(), user_id)
+    given = cards.list_cards(session, account_id(), user_id=user_id, with_revoked=True, limit=_ALL)
+    return render_template(
+        "users/show.html",
+        user=user,
+        form=form,
+        cards=sorted(given.items, key=lambda card: card.revoked_at is not None),
+        roles=_roles(session, [user])[user.id],
+    )
+
+
+def _roles(session: Session, people: Sequence[User]) -> dict[UserId, list[str]]:
+    found = roles.roles_of_users(session, tenant(), [user.id for user in people])
+    return {
+        user_id: [_(ROLE_NAMES[role.built_in]) if role.built_in else role.name for role in given]
+        for user_id, given in found.items()
+    }
+
+
+def _last4(session: Session, people: Sequence[User]) -> dict[UserId, list[str]]:
+    if tenant().account_id is None:
+        return {}
+    found: dict[UserId, list[str]] = {}
+    for card in cards.list_of_users(session, account_id(), [user.id for user in people]):
+        found.setdefault(card.user_id, []).append(card.last4)
+    return found

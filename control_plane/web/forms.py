@@ -1,0 +1,69 @@
+"""Short forms: what was typed comes back with the error beside its field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from control_plane.errors import ConflictError, InvalidError, SpoolhouseError
+from shared.i18n import gettext, mark
+
+_ = gettext
+B = TypeVar("B", bound=BaseModel)
+
+_SAID: Final[Mapping[str, str]] = {
+    "missing": mark("Please fill this in."),
+    "string_too_short": mark("Please fill this in, a little longer."),
+    "string_too_long": mark("This is too long."),
+    "string_pattern_mismatch": mark("This is not written the way it must be."),
+    "int_parsing": mark("Please give a number."),
+    "greater_than_equal": mark("This number is too small."),
+    "less_than_equal": mark("This number is too large."),
+    "enum": mark("Please choose one of these."),
+}
+
+
+@dataclass(slots=True)
+class Form:
+    """What a page shows in its fields, and what is wrong with it."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def refuse(self, error: SpoolhouseError, fields: Iterable[str]) -> None:
+        """Put a refusal beside the field it names, or above them all.
+
+        Raises:
+            SpoolhouseError: It is none that typing something else could mend.
+        """
+        if not isinstance(error, InvalidError | ConflictError):
+            raise error
+        name = error.field if error.field in set(fields) else ""
+        self.errors[name or ""] = sentence(str(error))
+
+
+def read(kind: type[B], form: Form) -> B | None:
+    """Check what was typed; None with the errors in the form where it cannot be used."""
+    typed = {name: text for name, text in form.values.items() if text != ""}
+    try:
+        return kind.model_validate(typed)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            form.errors.setdefault(name, _sentence(problem["type"], problem["msg"]))
+        return None
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind in _SAID:
+        return _(_SAID[kind])
+    return sentence(message.removeprefix("Value error, "))
+
+
+def sentence(text: str) -> str:
+    """Write a refusal as a sentence, in the reader's language where we have it."""
+    said = _(text)
+    return f"{said[:1].upper()}{said[1:]}{'' if said.endswith(('.', '!', '?')) else '.'}"

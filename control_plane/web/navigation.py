@@ -1,0 +1,80 @@
+"""What stands at the side: only what exists, and only what this person may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from flask import request, url_for
+
+from control_plane.security.permissions import Permission
+from control_plane.web.caller import may, tenant
+from shared.i18n import gettext
+
+_ = gettext
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    title: str
+    href: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    places: Sequence[Place]
+
+
+def sections() -> Sequence[Section]:
+    """List what this person can go to."""
+    found = _account() if tenant().account_id else _vendor()
+    return [
+        Section(title, shown)
+        for title, places in found
+        if (shown := [place for place in places if place is not None])
+    ]
+
+
+def _account() -> Iterator[tuple[str, Sequence[Place | None]]]:
+    yield (
+        _("Today"),
+        (
+            _place(_("Now"), "now.show", Permission.SEE_JOBS),
+            _place(_("Jobs"), "jobs.list_jobs", Permission.SEE_JOBS),
+            _place(_("Printers"), "printers.list_printers", Permission.SEE_THINGS),
+        ),
+    )
+    yield (
+        _("People"),
+        (_place(_("Users and cards"), "users.list_users", Permission.SEE_PEOPLE),),
+    )
+    yield (
+        _("Places"),
+        (
+            _place(_("Sites and gateways"), "sites.list_sites", Permission.SEE_THINGS),
+            _place(_("Queues"), "queues.list_queues", Permission.SEE_THINGS),
+        ),
+    )
+    yield (_("Look back"), (_place(_("Audit"), "audit.list_events", Permission.SEE_AUDIT),))
+    yield (_("Yours"), (_place(_("My jobs"), "portal.show", Permission.OWN_JOBS),))
+
+
+def _vendor() -> Iterator[tuple[str, Sequence[Place | None]]]:
+    yield (
+        _("Customers"),
+        (_place(_("Accounts"), "vendor.list_accounts", Permission.SEE_ACCOUNTS),),
+    )
+    yield (_("People"), (_place(_("Users"), "users.list_users", Permission.SEE_PEOPLE),))
+    yield (_("Look back"), (_place(_("Audit"), "audit.list_events", Permission.SEE_AUDIT),))
+
+
+def _place(title: str, endpoint: str, permission: Permission) -> Place | None:
+    if not may(permission):
+        return None
+    here = (request.endpoint or "").partition(".")[0]
+    room = endpoint.partition(".")[0]
+    # A gateway's page belongs to the place where one finds it.
+    is_current = here == room or (here, room) == ("gateways", "sites")
+    return Place(title, url_for(endpoint), is_current)

@@ -1,0 +1,121 @@
+"""The door: signing in and out, the language, and the colours of the host's own brand."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from control_plane.errors import NotFoundError, TooManyError
+from control_plane.request import caller, find_caller, host_domain, host_tenant, parts
+from control_plane.security import cookies, sessions, signing_in
+from control_plane.security.routes import requires
+from control_plane.security.signing_in import SignInRefusedError
+from control_plane.web.rendering import LANGUAGE_COOKIE
+from shared.i18n import LANGUAGES, gettext, ngettext
+
+_ = gettext
+bp = Blueprint("web", __name__)
+_COLOR: Final = re.compile(r"#[0-9a-f]{6}")
+_YEAR: Final = 365 * 86_400
+
+
+@bp.get("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    if host_tenant() is None:
+        raise NotFoundError("page")
+    if find_caller() is not None:
+        return redirect(_local(request.args.get("next")), 303)
+    return _door("")
+
+
+@bp.post("/sign-in")
+def take_in() -> ResponseReturnValue:
+    tenant = host_tenant()
+    if tenant is None:
+        raise NotFoundError("page")
+    try:
+        found = signing_in.sign_in(
+            parts().database,
+            parts().vault,
+            tenant,
+            username=request.form.get("username", "")[:200],
+            password=request.form.get("password", "")[:1000],
+            address=request.remote_addr or "",
+            user_agent=request.headers.get("User-Agent", ""),
+        )
+    except SignInRefusedError:
+        return _door(_("The user name or the password is not right.")), 401
+    except TooManyError as error:
+        said = ngettext(
+            "Too many attempts. Try again in %(num)s second.",
+            "Too many attempts. Try again in %(num)s seconds.",
+            error.retry_after_seconds,
+        )
+        return _door(said), 429, {"Retry-After": str(error.retry_after_seconds)}
+    answer = redirect(_local(request.form.get("next")), 303)
+    return cookies.give(answer, found.token)
+
+
+@bp.post("/sign-out")
+@requires()
+def sign_out() -> ResponseReturnValue:
+    who = caller()
+    if who.user_id and who.session_id:
+        with parts().database.reading() as session:
+            mine = sessions.list_of_user(session, who.home, who.user_id)
+        for row in mine:
+            if row.id == who.session_id:
+                signing_in.sign_out(parts().database, who.home, row, who.actor)
+    answer = redirect("/sign-in", 303)
+    cookies.take(answer)
+    # What the browser kept of these pages goes, too.
+    answer.headers["Clear-Site-Data"] = '"cache"'
+    return answer
+
+
+@bp.post("/language")
+def choose_language() -> ResponseReturnValue:
+    chosen = request.form.get("language", "")
+    back = urlsplit(request.headers.get("Referer", ""))
+    target = back.path if back.netloc == request.headers.get("Host") else "/"
+    answer = redirect(_local(target), 303)
+    if chosen in LANGUAGES:
+        answer.set_cookie(
+            LANGUAGE_COOKIE, chosen, max_age=_YEAR, secure=True, httponly=True, samesite="Lax"
+        )
+    return answer
+
+
+@bp.get("/brand.css")
+def brand_style() -> ResponseReturnValue:
+    """Give the host's own colour; nothing but a checked #rrggbb gets into the sheet."""
+    domain = host_domain()
+    color = domain.brand_color if domain and _COLOR.fullmatch(domain.brand_color) else ""
+    rgb = ", ".join(str(int(color[n : n + 2], 16)) for n in (1, 3, 5)) if color else ""
+    rule = f":root{{--tblr-primary:{color};--tblr-primary-rgb:{rgb};}}" if color else ""
+    return Response(rule, mimetype="text/css")
+
+
+def _door(message: str) -> str:
+    wanted = request.values.get("next", "")
+    return render_template(
+        "security/sign-in.html",
+        message=message,
+        username=request.form.get("username", ""),
+        next=wanted if wanted.startswith("/") else "",
+        action=url_for("web.sign_in"),
+    )
+
+
+def _local(target: str | None) -> str:
+    """Keep to this host: a path and nothing that a browser takes for another place."""
+    text = target or "/"
+    parsed = urlsplit(text)
+    is_path = text.startswith("/") and not text.startswith(("//", "/\\")) and "\\" not in text
+    if not is_path or parsed.scheme or parsed.netloc or any(ord(c) < 32 for c in text):  # noqa: PLR2004
+        return "/"
+    return text
