@@ -67,6 +67,15 @@ CREATE TABLE IF NOT EXISTS outbox (
     PRIMARY KEY (lane, epoch, seq)
 );
 CREATE INDEX IF NOT EXISTS outbox_by_age ON outbox (lane, at);
+-- What the primary asked of us, so that nothing is done twice (edge_agent/sync/commands.py).
+CREATE TABLE IF NOT EXISTS command_log (
+    id            TEXT PRIMARY KEY,
+    seq           INTEGER NOT NULL,
+    primary_epoch INTEGER NOT NULL,
+    kind          TEXT NOT NULL,
+    state         TEXT NOT NULL,
+    at            TEXT NOT NULL
+);
 """
 
 
@@ -212,8 +221,14 @@ def acknowledge(connection: sqlite3.Connection, lane: Lane, epoch: str, upto_seq
     return changed.rowcount == 1
 
 
-def new_epoch(connection: sqlite3.Connection, lane: Lane, *, why: str) -> str:
-    """Begin a new epoch; what is not acknowledged goes under it, in order, newly numbered."""
+def new_epoch(
+    connection: sqlite3.Connection, lane: Lane, *, why: str, raise_home_epoch: bool = False
+) -> str:
+    """Begin a new epoch; what is not acknowledged goes under it, in order, newly numbered.
+
+    ``raise_home_epoch``: the primary has other rows of the same revisions of the same jobs, from
+    the time that this database does not remember; what happened here comes after them.
+    """
     old = _find_lane(connection, lane) or _open_lane(connection, lane)
     pending = _rows_after(connection, lane, old.epoch, old.acked)
     connection.execute(
@@ -224,6 +239,8 @@ def new_epoch(connection: sqlite3.Connection, lane: Lane, *, why: str) -> str:
     epoch = _open_lane(connection, lane, left).epoch
     for row in pending:
         text = json.loads(row)
+        if raise_home_epoch and "home_epoch" in text["body"]:
+            text["body"]["home_epoch"] += 1
         _append(connection, lane, **{name: text[name] for name in ("kind", "entity", "at", "body")})
     return epoch
 

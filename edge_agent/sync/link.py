@@ -1,0 +1,404 @@
+"""The gateway's end of the link: one connection, and what comes and goes on it (docs/link.md).
+
+paho runs in its own thread; everything else happens on the agent's loop. Nothing here is needed
+to print: while the line is cut, facts wait in the outbox and the replica stays as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sqlite3
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from edge_agent import enrolment
+from edge_agent.enrolment import EnrolmentError, Identity
+from edge_agent.jobs import outbox
+from edge_agent.jobs.changes import Changer
+from edge_agent.jobs.store import JobStore
+from edge_agent.jobs.transaction import Transaction
+from edge_agent.service import Health
+from edge_agent.sync import rollback
+from edge_agent.sync.commands import Act, Commands
+from edge_agent.sync.follower import Follower, Forget
+from edge_agent.sync.replica import Replica
+from edge_agent.sync.sender import Sender
+from shared.clock import Clock
+from shared.crypto.signing import SignatureError
+from shared.i18n import gettext as _
+from shared.messages import codec, hello, topics
+from shared.messages.codec import MessageError
+from shared.messages.commands import Command, CommandKind
+from shared.messages.envelope import Lane
+from shared.messages.feed import FeedAsk, FeedPage
+from shared.messages.hello import (
+    Ack,
+    Hello,
+    HelloAnswer,
+    LaneAction,
+    LaneHello,
+    Position,
+    Presence,
+    PresenceState,
+    Running,
+)
+from shared.messages.topics import Down, Up
+from shared.mqtt import Backoff, Connection, Delivery, Options, Will
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS: Final = 30.0
+_HELLO_SECONDS: Final = 5.0  # without an answer it is said again
+_WILL_DELAY_SECONDS: Final = 10
+_SESSION_SECONDS: Final = 60
+_PRUNE_SECONDS: Final = 3600.0
+_RENEW_LOOK_SECONDS: Final = 3600.0
+_MAX_WAITING: Final = 400
+_AGAIN_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkParts:
+    """What the link is given."""
+
+    identity: Identity
+    broker_host: str
+    broker_port: int
+    primary_url: str
+    store: JobStore
+    replica: Replica
+    changer: Changer
+    clock: Clock
+    running: Callable[[], Running]
+    presence: Callable[[], Mapping[str, Any]]
+    audit: Callable[[str, Mapping[str, Any]], None]  # a refused message: event and detail
+    acts: Mapping[CommandKind, Act]
+    forget: Forget
+    agent_version: str = "0.1.0"
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
+    backoff: Backoff | None = None
+
+
+class Link:
+    """Runs until cancelled."""
+
+    def __init__(self, parts: LinkParts) -> None:
+        self._parts = parts
+        self._identity = parts.identity
+        self._verifier = parts.identity.verifier()
+        self._gateway_id = parts.identity.gateway_id
+        self._boot_id = secrets.token_hex(16)
+        self._hello_id = ""
+        self._answered = asyncio.Event()
+        self._up = asyncio.Event()
+        self._inbox: asyncio.Queue[Delivery] = asyncio.Queue(_MAX_WAITING)
+        self._known_released: tuple[str, ...] = ()
+        self._clock_offset = timedelta(0)
+        self._says = _("The line to the primary has not been up yet.")
+        self._heard_at: datetime | None = None
+        self._senders = {
+            lane: Sender(parts.store, lane, self._publisher(lane), self._say_hello_soon)
+            for lane in Lane
+        }
+        self._follower = Follower(
+            parts.replica, self._gateway_id, parts.clock, self._ask, parts.forget
+        )
+        self._commands = Commands(parts.store, self._gateway_id, parts.acts, self.primary_now)
+        self._hello_wanted = asyncio.Event()
+        self._connection: Connection | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # --- what others ask ------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """Say how the line is, for the health page."""
+        lanes = {lane.value: self._waiting(lane) for lane in Lane}
+        figures: dict[str, int | str] = {f"{name}_waiting": n for name, n in lanes.items()}
+        return Health(ok=self._is_well(), says=self._says, figures=figures)
+
+    def primary_now(self) -> datetime:
+        """Tell the primary's time, as far as it is known here."""
+        return self._parts.clock.now() + self._clock_offset
+
+    def _is_well(self) -> bool:
+        return self._up.is_set() and self._senders[Lane.FACTS].is_sending
+
+    def _waiting(self, lane: Lane) -> int:
+        return self._parts.store.look(lambda c: outbox.waiting(c, lane))
+
+    # --- running --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep the line until cancelled; whatever goes wrong with it, the gateway goes on."""
+        self._loop = asyncio.get_running_loop()
+        self._parts.store.on_facts(self._senders[Lane.FACTS].wake)
+        while True:
+            try:
+                await self._run_once()
+            except Exception:
+                log.exception("the link failed; it begins again")
+                self._went_down(_("an error of our own; see the log"))
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _run_once(self) -> None:
+        await self._parts.store.submit(self._identify)
+        await self._commands.recover()
+        self._connection = self._make_connection()
+        self._connection.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane, sender in self._senders.items():
+                    group.create_task(sender.run(), name=f"sender of {lane.value}")
+                group.create_task(self._handle_forever(), name="link messages")
+                group.create_task(self._say_hello_forever(), name="hello")
+                group.create_task(self._beat_forever(), name="heartbeat")
+                group.create_task(self._renew_forever(), name="certificate")
+                group.create_task(self._prune_forever(), name="outbox retention")
+        finally:
+            await asyncio.to_thread(self._connection.stop)
+
+    def _identify(self, tx: Transaction) -> None:
+        outbox.identify(tx.connection, self._gateway_id)
+        for lane in Lane:
+            outbox.lane_state(tx.connection, lane)
+
+    def _make_connection(self) -> Connection:
+        gone = Presence(hello.VERSION, PresenceState.GONE, self._boot_id)
+        return Connection(
+            Options(
+                client_id=self._gateway_id,
+                host=self._parts.broker_host,
+                port=self._parts.broker_port,
+                subscriptions=tuple(topics.down(self._gateway_id, what) for what in Down),
+                will=Will(
+                    topics.up(self._gateway_id, Up.PRESENCE),
+                    codec.dumps(codec.to_plain(gone)),
+                    _WILL_DELAY_SECONDS,
+                ),
+                session_expiry_seconds=_SESSION_SECONDS,
+            ),
+            self._tls,
+            on_message=self._on_message,
+            on_up=lambda: self._soon(self._came_up),
+            on_down=lambda says: self._soon(lambda: self._went_down(says)),
+            backoff=self._parts.backoff,
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        return self._identity.tls()
+
+    def _soon(self, act: Callable[[], None]) -> None:
+        """Run something on the loop; called by the connection's thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(act)
+
+    def _on_message(self, delivery: Delivery) -> None:
+        self._soon(lambda: self._take(delivery))
+
+    def _take(self, delivery: Delivery) -> None:
+        try:
+            self._inbox.put_nowait(delivery)
+        except asyncio.QueueFull:
+            delivery.done()  # Pages and acknowledgements come again when we ask.
+
+    def _came_up(self) -> None:
+        self._up.set()
+        self._says = _("Connected; waiting for the primary to answer.")
+        self._say_hello_soon()
+
+    def _went_down(self, says: str) -> None:
+        self._up.clear()
+        self._says = _("The line to the primary is cut: %(why)s", why=says)
+        self._follower.connection_lost()
+        for sender in self._senders.values():
+            sender.stop_sending()
+
+    # --- up -------------------------------------------------------------------------------------
+
+    def _publisher(self, lane: Lane) -> Callable[[bytes], bool]:
+        what = Up.FACTS if lane is Lane.FACTS else Up.TELEMETRY
+        return lambda payload: self._publish(what, payload)
+
+    def _publish(self, what: Up, payload: bytes) -> bool:
+        connection = self._connection
+        topic = topics.up(self._gateway_id, what)
+        return connection is not None and connection.publish(topic, payload)
+
+    def _say(self, what: Up, message: Any) -> bool:
+        return self._publish(what, codec.dumps(codec.to_plain(message)))
+
+    def _ask(self, ask: FeedAsk) -> bool:
+        return self._say(Up.FEED, ask)
+
+    def _say_hello_soon(self) -> None:
+        self._hello_wanted.set()
+
+    async def _say_hello_forever(self) -> None:
+        while True:
+            await self._hello_wanted.wait()
+            self._hello_wanted.clear()
+            self._answered.clear()
+            patience = _HELLO_SECONDS
+            while self._up.is_set() and not self._answered.is_set():
+                await self._say_hello()
+                try:
+                    async with asyncio.timeout(patience):
+                        await self._answered.wait()
+                except TimeoutError:
+                    self._says = _("Connected to the broker, but the primary does not answer.")
+                    patience = min(patience * 2, 60.0)
+
+    async def _say_hello(self) -> None:
+        lanes = await self._parts.store.read(_lanes)
+        self._hello_id = secrets.token_hex(8)
+        said = Hello(
+            v=hello.VERSION,
+            hello_id=self._hello_id,
+            boot_id=self._boot_id,
+            agent_version=self._parts.agent_version,
+            time=self._parts.clock.now(),
+            lanes=lanes,
+            streams=self._parts.replica.streams(),
+            running=self._parts.running(),
+        )
+        self._say(Up.HELLO, said)
+        self._beat()
+
+    async def _beat_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._parts.heartbeat_seconds)
+            if self._up.is_set():
+                self._beat()
+
+    def _beat(self) -> None:
+        here = Presence(
+            hello.VERSION,
+            PresenceState.HERE,
+            self._boot_id,
+            self._parts.clock.now(),
+            self._parts.running(),
+            self._parts.presence(),
+        )
+        self._say(Up.PRESENCE, here)
+
+    # --- down -----------------------------------------------------------------------------------
+
+    async def _handle_forever(self) -> None:
+        while True:
+            delivery = await self._inbox.get()
+            try:
+                await self._handle(delivery)
+            except (SignatureError, MessageError) as error:
+                # Whoever sent this is not the primary, or not to us, or another version.
+                what = delivery.topic.rpartition("/")[2]
+                log.warning("a message on down/%s is not believed: %s", what, error)
+                detail = {"topic": what, "reason": str(error)[:200]}
+                self._parts.audit("link.refused", detail)
+            finally:
+                delivery.done()
+
+    async def _handle(self, delivery: Delivery) -> None:
+        plain = self._verifier.open(delivery.topic, delivery.payload)
+        self._heard_at = self._parts.clock.now()
+        what = delivery.topic.rpartition("/")[2]
+        if what == Down.HELLO.value:
+            await self._on_hello(codec.from_plain(HelloAnswer, plain))
+        elif what == Down.ACK.value:
+            ack = codec.from_plain(Ack, plain)
+            await self._senders[ack.lane].on_ack(ack)
+        elif what == Down.FEED.value:
+            await self._follower.on_page(codec.from_plain(FeedPage, plain))
+        elif what == Down.COMMAND.value:
+            command = codec.from_plain(Command, plain)
+            refusal = await self._commands.on_command(command)
+            if refusal is not None:
+                self._parts.audit("command.refused", {"command_id": command.id, "reason": refusal})
+
+    async def _on_hello(self, answer: HelloAnswer) -> None:
+        if answer.hello_id not in {"", self._hello_id}:
+            return  # The answer to an earlier Hello.
+        self._clock_offset = answer.time - self._parts.clock.now()
+        self._commands.primary_epoch = answer.primary_epoch
+        self._trust(answer.signing_keys)
+        if answer.hello_id:
+            self._answered.set()
+            self._known_released = answer.known_released
+            for name, mark in answer.lanes.items():
+                lane = Lane(name)
+                await self._senders[lane].on_mark(mark, self._anew(lane))
+            self._tell(answer)
+        await self._follower.on_positions(answer.streams, answer.time)
+
+    def _tell(self, answer: HelloAnswer) -> None:
+        parked = [m for m in answer.lanes.values() if m.action is LaneAction.PARKED]
+        if parked:
+            self._says = _("The primary has parked this gateway: %(why)s", why=parked[0].says)
+        else:
+            self._says = _("Connected to the primary.")
+
+    def _anew(self, lane: Lane) -> Callable[[str], Any]:
+        async def begin_anew(why: str) -> None:
+            await self._parts.store.submit(
+                lambda tx: rollback.begin_anew(
+                    tx, lane, why, self._known_released, self._parts.changer
+                )
+            )
+            self._say_hello_soon()
+
+        return begin_anew
+
+    def _trust(self, keys: tuple[bytes, ...]) -> None:
+        """Change the keys that we believe; a believed one vouched for them."""
+        if keys and set(keys) != set(self._identity.signing_keys):
+            self._identity = self._identity.trust(keys)
+            self._verifier = self._identity.verifier()
+            log.info("the primary has other signing keys now")
+
+    # --- upkeep ---------------------------------------------------------------------------------
+
+    async def _renew_forever(self) -> None:
+        while True:
+            if enrolment.renewal_is_due(self._identity, self.primary_now()):
+                await self._renew()
+            await asyncio.sleep(_RENEW_LOOK_SECONDS)
+
+    async def _renew(self) -> None:
+        try:
+            await enrolment.renew(self._identity, self._parts.primary_url)
+        except EnrolmentError as error:
+            log.warning("the certificate could not be renewed: %s", error)
+            return
+        log.info("a new certificate until %s", self._identity.expires_at)
+        if self._connection is not None:
+            self._connection.reconnect()
+
+    async def _prune_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_PRUNE_SECONDS)
+            await self._parts.store.submit(self._prune)
+
+    def _prune(self, tx: Transaction) -> int:
+        return outbox.prune(tx.connection, self._parts.clock.now())
+
+
+def _lanes(connection: sqlite3.Connection) -> dict[str, LaneHello]:
+    return {lane.value: _lane_hello(connection, lane) for lane in Lane}
+
+
+def _lane_hello(connection: sqlite3.Connection, lane: Lane) -> LaneHello:
+    state = outbox.lane_state(connection, lane)
+    before = outbox.predecessor(connection, lane, state.epoch)
+    previous = Position(before.epoch, before.seq, before.chain.hex()) if before else None
+    return LaneHello(
+        state.epoch,
+        state.next_seq,
+        state.chain.hex(),
+        state.floor,
+        previous,
+        before.why if before else "born",
+    )
