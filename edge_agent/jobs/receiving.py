@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from edge_agent.jobs import words
@@ -41,24 +40,22 @@ class Receiver:
         began = self._clock.monotonic() if began_at is None else began_at
         job_id, document_id = JobId(new_id()), DocumentId(new_id())
         sealed = await self._spool.receive(new.account_id, job_id, document_id, 1, body)
-        holds = new.holds
-        job = replace(
-            self._new_job(new, job_id, holds), document_format=format, size_bytes=sealed.size_bytes
-        )
+        job = self._new_job(new, job_id, new.holds, format=format, size_bytes=sealed.size_bytes)
         received_ms = int((self._clock.monotonic() - began) * 1000)
 
         def work(tx: Transaction) -> Job:
-            stored = tx.insert_job(job)
+            tx.insert_job(job)
             document = _document(sealed, format, name)
-            tx.insert_document(stored, document)
-            return self._changer.receive(tx, stored, [document], received_ms)
+            tx.insert_document(job, document)
+            return self._changer.receive(tx, job, [document], received_ms)
 
         return await self._store.submit(work, [sealed])
 
     async def create(self, new: NewJob) -> Job:
         holds = new.holds | {Hold.INCOMING}
-        job = replace(self._new_job(new, JobId(new_id()), holds), last_document=False)
-        return await self._store.submit(lambda tx: tx.insert_job(job))
+        job = self._new_job(new, JobId(new_id()), holds, last_document=False)
+        await self._store.submit(lambda tx: tx.insert_job(job))
+        return job
 
     async def add_document(
         self,
@@ -118,11 +115,20 @@ class Receiver:
         received_ms = int((self._clock.monotonic() - began) * 1000)
         return self._changer.receive(tx, now, tx.list_documents(now), received_ms)
 
-    def _new_job(self, new: NewJob, job_id: JobId, holds: frozenset[Hold]) -> Job:
+    def _new_job(
+        self,
+        new: NewJob,
+        job_id: JobId,
+        holds: frozenset[Hold],
+        *,
+        format: str = "",  # noqa: A002
+        size_bytes: int = 0,
+        last_document: bool = True,
+    ) -> Job:
         now = self._clock.now()
         return Job(
             id=job_id,
-            number=0,
+            number=self._store.take_number(),
             account_id=new.account_id,
             queue_id=new.queue_id,
             title=new.title,
@@ -134,8 +140,8 @@ class Receiver:
             owner_id=new.owner_id,
             claimed_name=new.claimed_name,
             source=new.source,
-            document_format="",
-            size_bytes=0,
+            document_format=format,
+            size_bytes=size_bytes,
             ticket=new.ticket,
             ticket_ipp=new.ticket_ipp,
             language=new.language,
@@ -145,6 +151,7 @@ class Receiver:
             home_epoch=1,
             printer_id=new.printer_id,
             keep_after_printing=new.keep_after_printing,
+            last_document=last_document,
         )
 
 

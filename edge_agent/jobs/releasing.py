@@ -62,8 +62,9 @@ class Release:
             return words.IS_PRINTING
         if Hold.INCOMING in job.holds:
             return words.STILL_COMING
-        if Hold.QUARANTINE in job.holds:
-            return words.HOLDS[Hold.QUARANTINE]
+        for hold in (Hold.QUARANTINE, Hold.PAUSED, Hold.NEW):
+            if hold in job.holds:
+                return words.HOLDS[hold]
         if Hold.UNCERTAIN in job.holds and not self.job_ids:
             return words.LOOK_FIRST
         if job.state is JobState.PENDING and job.printer_id == self.printer_id:

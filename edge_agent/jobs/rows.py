@@ -71,9 +71,9 @@ def to_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def job_row(job: Job) -> tuple[Any, ...]:
-    """Write a job in the order of ``JOB_COLUMNS``; its number is given by the database."""
+    """Write a job in the order of ``JOB_COLUMNS``."""
     return (
-        job.number or None,
+        job.number,
         job.id,
         job.account_id,
         job.queue_id,

@@ -98,6 +98,8 @@ class JobStore:
         orphans = self._spool.recover(Stored(*row) for row in kept)
         if orphans:
             log.info("%d files that belong to no job were erased", orphans)
+        newest = self._connection.execute("SELECT max(number) FROM jobs").fetchone()[0]
+        self._last_number = newest or 0
         self._reserve.fill()
         self._loop = asyncio.get_running_loop()
         self._stopped = False
@@ -125,6 +127,11 @@ class JobStore:
             JobStoreError: The store is stopped, or somebody else locks the database.
         """
         return cast(T, await self._submit(work, sealed, alone=False))
+
+    def take_number(self) -> int:
+        """Give the next job number; one that is taken and not used leaves a gap."""
+        self._last_number += 1
+        return self._last_number
 
     async def checkpoint(self) -> bool:
         """Bring the WAL into the database and cut it to nothing; False when a reader hinders."""

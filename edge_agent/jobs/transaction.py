@@ -56,10 +56,8 @@ class Transaction:
             raise JobNotFoundError(which)
         return job
 
-    def insert_job(self, job: Job) -> Job:
-        """Add a job; gives it back with its number."""
-        number = self.connection.execute(_INSERT_JOB, rows.job_row(job)).lastrowid
-        return replace(job, number=number or 0)
+    def insert_job(self, job: Job) -> None:
+        self.connection.execute(_INSERT_JOB, rows.job_row(job))
 
     def update_job(self, seen: Job, event: JobEvent | str, **changes: Any) -> Job:
         """Change a job that still is as it was seen; raises its revision by one.

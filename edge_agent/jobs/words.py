@@ -16,6 +16,9 @@ HOLDS: Final = {
     ),
     Hold.INCOMING: _("Its documents are being received."),
     Hold.QUARANTINE: _("Nobody knows whose it is."),
+    Hold.PAUSED: _("The operator has paused its queue."),
+    Hold.NEW: _("The operator looks at new jobs of its queue first."),
+    Hold.SUSPENDED: _("It was taken back before anything of it was printed."),
     Hold.SENDER: _("It is held as its sender asked."),
     Hold.OWNER: _("It waits for its owner at a printer."),
 }

@@ -219,7 +219,7 @@ class Opener:
 
 
 def _uuid_bytes(text: str) -> bytes:
-    return uuid.UUID(text).bytes
+    return bytes.fromhex(text.replace("-", ""))
 
 
 def _uuid_text(data: bytes) -> str:
