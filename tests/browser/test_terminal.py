@@ -211,3 +211,18 @@ def test_every_state_fits_the_panel_and_is_accessible(
         ".filter(([, r]) => r.height < 44 || r.width < 44).map(([t]) => t)"
     )
     assert small == []
+
+
+def test_a_card_that_needs_its_pin_asks_for_it_with_big_digits(
+    terminal: tuple[Page, Trouble], gateway: SayingGateway
+) -> None:
+    page, _ = terminal
+    gateway.say({**IDLE, "state": "pin", "message": "Please enter your PIN."})
+    page.goto(gateway.url)
+    expect(page.locator(".big:visible")).to_have_text("Please enter your PIN.")
+    for key in "271828":
+        page.get_by_role("button", name=key, exact=True).click()
+    page.get_by_role("button", name="Sign in").click()
+    wait_until(lambda: posts_of(gateway, "pin") == [{"pin": "271828"}], "the PIN")
+    expect(page.locator("#pin")).to_have_value("")
+    assert axe_findings(page) == []

@@ -4,6 +4,7 @@
 const LAYERS = {
   // The letters of one-time codes, see shared/secrets.py.
   code: ["ABCDEFGHJKL", "MNPQRSTUVWX", "YZ23456789-"],
+  digits: ["123", "456", "789", "0"],
   lower: ["1234567890", "qwertzuiop", "asdfghjkl-", "yxcvbnm@._"],
   upper: ["1234567890", "QWERTZUIOP", "ASDFGHJKL-", "YXCVBNM@._"],
   signs: ["!\"#$%&/()=", "+*~'`^°<>|", "{}[]\\?;:,€", "äöüÄÖÜßéè§"],
@@ -14,7 +15,7 @@ class Keys {
     this.box = box;
     this.words = words;
     this.field = document.getElementById(box.dataset.for);
-    this.layer = box.dataset.layout === "code" ? "code" : "lower";
+    this.layer = ["code", "digits"].includes(box.dataset.layout) ? box.dataset.layout : "lower";
     for (const input of box.closest("form").querySelectorAll("input")) {
       input.addEventListener("focus", () => { this.field = input; });
     }
@@ -38,7 +39,7 @@ class Keys {
   specials() {
     const erase = this.key("⌫", () => this.erase(), this.words().key_erase);
     erase.classList.add("wide");
-    if (this.layer === "code") return [erase];
+    if (["code", "digits"].includes(this.layer)) return [erase];
     const shift = this.key("⇧", () => this.turn("upper"), this.words().key_shift);
     const signs = this.key("#+=", () => this.turn("signs"), this.words().key_symbols);
     shift.setAttribute("aria-pressed", String(this.layer === "upper"));

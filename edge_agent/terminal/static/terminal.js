@@ -117,6 +117,7 @@ function show(screen) {
   draw();
   if (changed) announce();
   if (changed && screen === "unpaired") $("code").focus();
+  if (changed && screen === "pin") askForPin();
 }
 
 function speak() {
@@ -146,6 +147,7 @@ function draw() {
     $(id).hidden = !trouble;
   }
   $("idle-note").textContent = state.message || words().tap_note;
+  $("pin-message").textContent = state.message || words().pin;
   $("refused-message").textContent = state.message || words().refused;
   $("printing-message").textContent = state.message || words().printing;
   $("printing-note").textContent = trouble || words().printing_note;
@@ -308,6 +310,24 @@ $("sign-in").addEventListener("submit", async (event) => {
   const answer = await post("sign-in", { username: $("username").value, password: $("password").value });
   $("password").value = "";
   if (!answer.ok && !answer.silent) $("sign-in-error").textContent = answer.message || words().sign_in_failed;
+});
+
+function askForPin() {
+  $("pin").value = "";
+  $("pin-error").textContent = "";
+  $("pin").focus();
+}
+
+$("pin-entry").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const answer = await post("pin", { pin: $("pin").value });
+  $("pin").value = "";
+  if (!answer.ok && !answer.silent) $("pin-error").textContent = answer.message || words().failed;
+});
+
+$("pin-back").addEventListener("click", async () => {
+  const answer = await post("sign-out", {});
+  if (!answer.ok) toast(answer);
 });
 
 $("print").addEventListener("click", async () => {
