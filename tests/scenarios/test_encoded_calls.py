@@ -6,119 +6,18 @@ message says.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from edge_agent.agent import Agent
-from edge_agent.parts import build_parts
-from script._demo.pdf import make_pdf
-from script._demo.sending import send
-from script._demo.terminal import Terminal
-from shared.clock import SystemClock
-from shared.ids import GatewayId, new_id
 from shared.messages.calls import ANSWERS
-from shared.messages.records import IdentityPolicy, ServiceSetting, gateway_stream
-from tests.support.ippeveprinter import EvePrinter, free_port, ippeveprinter
-from tests.support.people import ADAS_CARD, BENS_CARD, People, people
-
-SERVICES = ("storage", "authentication", "document-output")
-
-
-@dataclass
-class Box:
-    """A gateway with a real printer, readers that a test taps, and a paired terminal."""
-
-    agent: Agent
-    people: People
-    printer: EvePrinter
-    terminal: Terminal
-    queue: str
-    folder: Path
-    asked: list[str]
-
-    async def send(self, title: str) -> bytes:
-        path = self.folder / title
-        path.write_bytes(make_pdf(title, [[title], ["Two"]]))
-        await send(self.queue, path, sender="ada", title=title, folder=self.folder)
-        return path.read_bytes()
-
-    async def tap(self, port: int, card: str) -> None:
-        _, reader = await asyncio.open_connection("127.0.0.1", port)
-        reader.write(card.encode() + b"\r\n")
-        await reader.drain()
-        await asyncio.sleep(0.1)
-        reader.close()
-        await reader.wait_closed()
-
-    async def paper(self, count: int) -> Sequence[bytes]:
-        async with asyncio.timeout(15):
-            while len(documents := self.printer.documents()) < count or not all(documents):
-                await asyncio.sleep(0.02)
-        return documents
-
-
-@asynccontextmanager
-async def a_box(folder: Path) -> AsyncIterator[Box]:
-    state = folder / "state"
-    state.mkdir(mode=0o700)
-    with ippeveprinter(folder) as printer:
-        gateway_id = GatewayId(new_id())
-        site = people(state, printer_uri=printer.uri, gateway_id=gateway_id)
-        ipp, screen, front, copy = (free_port() for _ in range(4))
-        pull = replace(site.pull, identity=IdentityPolicy.CLAIMED)
-        readers = replace(site.reader, port=front), replace(site.chooser, port=copy)
-        site.feed.put(site.alder.stream, pull, *readers)
-        services = {name: ServiceSetting() for name in SERVICES} | {
-            "ipp": ServiceSetting(port=ipp),
-            "terminal-client": ServiceSetting(port=screen),
-            "card-readers": ServiceSetting(),
-        }
-        record = replace(site.gateway(), services=services)
-        site.feed.put(gateway_stream(gateway_id), record)
-        site.new_code("PAIRTHIS")
-        site.replica.close()
-        parts = build_parts(
-            state, gateway_id, SystemClock(), unseal=lambda r: r.sealed, encode_calls=True
-        )
-        asked = listen_in(parts.calls)
-        agent = Agent(parts)
-        running = asyncio.create_task(agent.run())
-        await asyncio.wait_for(agent.ready.wait(), 20)
-        assert agent.report().errors == {}
-        async with Terminal(f"http://127.0.0.1:{screen}/terminal") as terminal:
-            await terminal.pair("PAIRTHIS")
-            queue = f"ipp://127.0.0.1:{ipp}/ipp/print/alder/pull"
-            box = Box(agent, site, printer, terminal, queue, folder, asked)
-            box.people = replace(site, reader=readers[0], chooser=readers[1])
-            try:
-                yield box
-            finally:
-                running.cancel()
-                await asyncio.wait([running], timeout=10)
-
-
-def listen_in(calls: Any) -> list[str]:
-    """Write down which calls are asked."""
-    asked: list[str] = []
-    ask = calls.ask
-
-    async def listening(call: Any) -> Any:
-        asked.append(call.CALL)
-        return await ask(call)
-
-    calls.ask = listening
-    return asked
+from tests.support.box import a_box
+from tests.support.people import ADAS_CARD, BENS_CARD
 
 
 @pytest.mark.timeout(120)
 async def test_the_story_comes_true_with_every_call_encoded(tmp_path: Path) -> None:
-    async with a_box(tmp_path) as box:
+    async with a_box(tmp_path, encode_calls=True) as box:
         first, second = await box.send("first.pdf"), await box.send("second.pdf")
         await box.send("third.pdf")
 
