@@ -16,14 +16,19 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from edge_agent import enrolment, offline
+from edge_agent.control import Control
+from edge_agent.enrolment import Identity
 from edge_agent.health import Report
 from edge_agent.keeper import Keeper
 from edge_agent.parts import Parts, build_parts
 from edge_agent.service import Health
 from edge_agent.services import Catalogue
 from edge_agent.settings import Settings
+from edge_agent.sync.link import Link as PrimaryLink
+from edge_agent.sync.link import LinkParts
 from shared.clock import Clock, SystemClock
 from shared.i18n import gettext as _
+from shared.ids import AccountId
 from shared.messages.hello import Running, StreamCursor
 from shared.messages.records import gateway_stream
 
@@ -55,15 +60,8 @@ MakeLink = Callable[["Agent"], Link]
 class Agent:
     """One gateway."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        *,
-        settings: Settings | None = None,
-        make_link: MakeLink | None = None,
-    ) -> None:
+    def __init__(self, parts: Parts, *, make_link: MakeLink | None = None) -> None:
         self.parts = parts
-        self.settings = settings
         self.keeper = Keeper(parts.clock)
         self.catalogue = Catalogue(parts, self.report)
         self.ready = asyncio.Event()
@@ -136,6 +134,12 @@ class Agent:
             works={name: works_now for name, (works_now, _says) in works.items()},
         )
 
+    async def forget_account(self, account_id: AccountId) -> None:
+        """Erase everything of an account that this gateway serves no longer, and say so."""
+        documents = await self.parts.jobs.forget_account(account_id)
+        await self.parts.pairings.forget(account_id)
+        log.info("account %s is forgotten, with %d documents", account_id, documents)
+
     # --- inside -------------------------------------------------------------------------------
 
     async def _follow_configuration(self) -> None:
@@ -170,10 +174,34 @@ def build_agent(state_dir: Path, settings: Settings, clock: Clock | None = None)
     """
     enrolment.finish_renewal(state_dir / enrolment.FOLDER)
     identity = enrolment.load(state_dir)
-    parts = build_parts(
-        state_dir, identity.gateway_id, clock or SystemClock(), unseal=identity.unseal
+    clock = clock or SystemClock()
+    parts = build_parts(state_dir, identity.gateway_id, clock, unseal=identity.unseal)
+    return Agent(parts, make_link=lambda agent: _make_link(agent, identity, settings))
+
+
+def _make_link(agent: Agent, identity: Identity, settings: Settings) -> Link:
+    parts = agent.parts
+
+    def audit(event: str, detail: Mapping[str, Any]) -> None:
+        parts.audit.record(event, ok=False, source="link", detail=dict(detail))
+
+    return PrimaryLink(
+        LinkParts(
+            identity=identity,
+            broker_host=settings.broker_host,
+            broker_port=settings.broker_port,
+            primary_url=settings.primary_url,
+            store=parts.jobs.store,
+            replica=parts.replica,
+            changer=parts.jobs.changer,
+            clock=parts.clock,
+            running=agent.running,
+            presence=agent.presence,
+            audit=audit,
+            acts=Control(agent).acts(),
+            forget=agent.forget_account,
+        )
     )
-    return Agent(parts, settings=settings)
 
 
 def _set_soon(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

@@ -12,6 +12,7 @@ from edge_agent.calls import Calls
 from edge_agent.identity.authentication import Authentication
 from edge_agent.identity.directory import Directory
 from edge_agent.identity.session import Stations
+from edge_agent.jobs import outbox
 from edge_agent.jobs.counting import Counter
 from edge_agent.jobs.errors import JobStoreError, SpoolFullError
 from edge_agent.jobs.model import Job
@@ -54,6 +55,8 @@ class Parts:
 
     async def start(self) -> None:
         await self.jobs.start()
+        # Before the first fact: the chain of the outbox begins with whose it is.
+        await self.jobs.store.submit(lambda tx: outbox.identify(tx.connection, self.gateway_id))
         self.jobs.on_changed(self._on_job_changed)
 
     async def stop(self) -> None:

@@ -182,6 +182,18 @@ class Pairings:
         await self._submit(write)
         return revoked
 
+    async def forget(self, account_id: AccountId) -> None:
+        """Wipe the terminals of an account that is served no longer."""
+        await self._submit(lambda tx: _forget(tx, account_id))
+        gone = [pairing for pairing in self._paired.values() if pairing.account_id == account_id]
+        for pairing in gone:
+            del self._paired[pairing.id]
+
+
+def _forget(tx: Transaction, account_id: AccountId) -> None:
+    tx.connection.execute(SCHEMA)
+    tx.connection.execute("DELETE FROM terminals WHERE account_id=?", (account_id,))
+
 
 def _load(tx: Transaction) -> dict[str, Pairing]:
     tx.connection.execute(SCHEMA)

@@ -1,0 +1,102 @@
+"""What the primary can ask of this gateway by a command; each act says what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_agent.calls import CallFailedError
+from edge_agent.jobs.errors import IllegalTransitionError, JobNotFoundError
+from edge_agent.jobs.model import Actor
+from edge_agent.output.ipp_client import (
+    BrokenError,
+    IppClient,
+    NotIppError,
+    NotReachedError,
+    Patience,
+)
+from edge_agent.sync.commands import CommandRefusedError
+from shared.ids import AccountId, JobId, PrinterId, UserId, is_id
+from shared.ipp.build import request
+from shared.ipp.enums import Operation
+from shared.messages.calls import ReleaseJobs
+from shared.messages.commands import Command, CommandKind
+
+if TYPE_CHECKING:
+    from edge_agent.agent import Agent
+
+RELEASE_SECONDS: Final = 20.0
+REFUSED: Final = 0x0400  # this and above are IPP errors
+
+Act = Callable[[Command], Awaitable[Mapping[str, Any]]]
+
+
+class Control:
+    """The acts of one gateway."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._parts = agent.parts
+
+    def acts(self) -> Mapping[CommandKind, Act]:
+        return {
+            CommandKind.RELEASE_JOB: self._release,
+            CommandKind.CANCEL_JOB: self._cancel,
+            CommandKind.IDENTIFY_PRINTER: self._identify,
+            CommandKind.DIAGNOSE: self._diagnose,
+        }
+
+    async def _release(self, command: Command) -> Mapping[str, Any]:
+        job_id = JobId(_id(command, "job_id"))
+        call = ReleaseJobs(
+            # A command that is carried out again after a cut releases nothing more.
+            header=self._parts.calls.header(RELEASE_SECONDS, command.id),
+            account_id=AccountId(_id(command, "account_id")),
+            owner_id=UserId(_id(command, "owner_id")),
+            job_ids=(job_id,),
+            printer_id=PrinterId(_id(command, "printer_id")),
+            by="command",
+        )
+        try:
+            answer = await self._parts.calls.ask(call)
+        except CallFailedError as error:
+            raise CommandRefusedError(error.says) from None
+        if job_id not in answer.released:
+            raise CommandRefusedError(answer.refused.get(job_id, "it was not released"))
+        return {"released": list(answer.released)}
+
+    async def _cancel(self, command: Command) -> Mapping[str, Any]:
+        account_id = AccountId(_id(command, "account_id"))
+        job = await self._parts.jobs.find(JobId(_id(command, "job_id")))
+        if job is None or job.account_id != account_id:
+            raise CommandRefusedError("there is no such job here")
+        try:
+            canceled = await self._parts.jobs.cancel(job.id, Actor("command"))
+        except (IllegalTransitionError, JobNotFoundError) as error:
+            raise CommandRefusedError(str(error)) from None
+        return {"state": canceled.state.keyword}
+
+    async def _identify(self, command: Command) -> Mapping[str, Any]:
+        printer = self._parts.directory.printer_of(
+            AccountId(_id(command, "account_id")), PrinterId(_id(command, "printer_id"))
+        )
+        if printer is None:
+            raise CommandRefusedError("this gateway does not know the printer")
+        asked = request(Operation.IDENTIFY_PRINTER, printer.uri, user="spoolhouse")
+        try:
+            answer = await IppClient(printer.uri, patience=Patience()).ask(asked)
+        except (NotReachedError, BrokenError, NotIppError, ValueError) as error:
+            raise CommandRefusedError(f"the printer does not answer: {error}") from None
+        if answer.code >= REFUSED:
+            raise CommandRefusedError("the printer cannot make itself known")
+        return {"says": "the printer makes itself known"}
+
+    async def _diagnose(self, _command: Command) -> Mapping[str, Any]:
+        return dict(self._agent.presence())
+
+
+def _id(command: Command, name: str) -> str:
+    value = command.body.get(name)
+    if not isinstance(value, str) or not is_id(value):
+        raise CommandRefusedError(f"{name} is missing")
+    return value
