@@ -42,10 +42,15 @@ def bus_command(folder: Path, address: str) -> Sequence[str | Path]:
 
 
 def printer_command(
-    port: int, output: Path, *, name: str = "Demo printer", command: str = "/bin/true"
+    port: int,
+    output: Path,
+    *,
+    name: str = "Demo printer",
+    command: str = "/bin/true",
+    host: str = "localhost",
 ) -> Sequence[str | Path]:
     """How to start the printer: quiet on the network, keeping what it gets, at once done."""
-    flags = ["-r", "off", "-2", "-k", "-n", "localhost", "-v"]
+    flags = ["-r", "off", "-2", "-k", "-n", host, "-v"]
     return [
         "ippeveprinter",
         *flags,

@@ -62,8 +62,8 @@ class Computer:
 
 
 @contextmanager
-def lan(*names: str) -> Iterator[list[Computer]]:
-    """Computers with addresses 10.77.0.1, .2, ... that reach each other and nobody else."""
+def lan(*names: str, addresses: Sequence[str] = ()) -> Iterator[list[Computer]]:
+    """Computers that reach each other and nobody else, at 10.77.0.1, .2, ... or as said."""
     tag = f"{os.getpid() % 100_000}"
     bridge = f"sh{tag}"
     with ExitStack() as stack:
@@ -73,7 +73,8 @@ def lan(*names: str) -> Iterator[list[Computer]]:
         run("ip", "-n", switch, "link", "set", bridge, "up")
         computers = []
         for number, name in enumerate(names, start=1):
-            computer = Computer(f"{bridge}-{name}", f"10.77.0.{number}")
+            address = addresses[number - 1] if addresses else f"10.77.0.{number}"
+            computer = Computer(f"{bridge}-{name}", address)
             _namespace(stack, computer.name)
             port = f"p{number}-{tag}"
             run("ip", "link", "add", port, "netns", switch, "type", "veth",
