@@ -13,7 +13,7 @@ from typing import Any, Final
 import pypdfium2.raw as pdfium
 
 MAX_PAGES: Final = 50_000
-COLOR_SECONDS: Final = 3.0  # of processor time; what is not looked at by then is not known
+COLOR_SECONDS: Final = 1.5  # of processor time; what is not looked at by then is not known
 LONG_SIDE: Final = 400  # pixels of the picture in which colour is looked for
 TOLERANCE: Final = 16  # of 255 between red, green and blue of what is still gray
 
