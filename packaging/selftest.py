@@ -20,6 +20,8 @@ import aiohttp
 from aiohttp import web
 
 from edge_agent.agent import Agent
+from edge_agent.counting import child
+from edge_agent.counting.counter import PageCounter
 from edge_agent.parts import build_parts
 from edge_agent.sync.replica import Replica
 from shared import cards
@@ -260,7 +262,9 @@ async def selftest(folder: Path) -> str:
     await runner.setup()
     await web.TCPSite(runner, HERE, printer.port).start()
     site = Site(printer.uri)
-    parts = build_parts(folder, site.gateway_id, SystemClock(), unseal=lambda r: r.sealed)
+    parts = build_parts(
+        folder, site.gateway_id, SystemClock(), unseal=lambda r: r.sealed, counter=PageCounter()
+    )
     site.tell(parts.replica)
     agent = Agent(parts)
     running = asyncio.create_task(agent.run(), name="agent")
@@ -281,7 +285,11 @@ async def selftest(folder: Path) -> str:
         reader.close()
         if paper != document:
             raise SelfTestError(f"{len(paper)} bytes came out for {len(document)} sent")
-        return f"{len(paper)} bytes sent, held, released by a card and printed after {took:.0f} ms"
+        job = await parts.jobs.get(1)
+        if job.impressions != 1:
+            raise SelfTestError(f"it counted {job.impressions} pages of one: {job.message}")
+        seen = f"{len(paper)} bytes sent, held, counted, released by a card"
+        return f"{seen} and printed {took:.0f} ms later"
     finally:
         running.cancel()
         await asyncio.wait([running], timeout=10)
@@ -289,6 +297,8 @@ async def selftest(folder: Path) -> str:
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["count-child"]:  # We are the program that counts pages, too.
+        return child.main(sys.argv[2:])
     os.umask(0o077)
     with tempfile.TemporaryDirectory(prefix="spoolhouse-selftest-") as folder:
         try:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_what_the_readme_says_about_two_machines_is_so(
             machine, log = machines[block.machine], tmp_path / f"{number}.log"
             if block.stays:
                 running.enter_context(machine.running(["sh", "-ec", commands], log, cwd=ROOT))
-                wait_for(lambda log=log: "listen" in log.read_text().lower(), f"{commands}", 30)
+                wait_for(partial(is_listening, log), commands, 30)
                 continue
             print(f"--- {block.machine}\n{commands}")
             said = machine.run(["sh", "-ec", commands], cwd=ROOT).stdout
@@ -88,6 +89,11 @@ def test_what_the_readme_says_about_two_machines_is_so(
         printed = wait_for(lambda: [*paper.glob("*.pdf")], "paper", 20)
         wait_for(lambda: printed[0].read_bytes() == document, "the whole document")
     assert len(printed) == 1
+
+
+def is_listening(log: Path) -> bool:
+    """Whether a program that stays has said where it listens."""
+    return "listen" in log.read_text().lower()
 
 
 def switch_on(running: ExitStack, printer: Computer, folder: Path, paper: Path) -> None:
