@@ -1,125 +1,22 @@
-"""The command ``spoolhouse-agent``: enrol, run, status, doctor."""
+"""Where ``spoolhouse-agent`` begins, and the page counter's child in the packaged program."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import json
-import logging
-import os
-import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-
-from edge_agent import doctor, enrolment, logs
-from edge_agent.agent import build_agent
-from edge_agent.enrolment import EnrolmentError
-from edge_agent.instance import AlreadyRunningError, InstanceLock, running_pid
-from edge_agent.settings import Settings, SettingsError, read_settings
-from shared.enrolment_code import CodeError
-
-log = logging.getLogger("edge_agent")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    asked = _parser().parse_args(arguments)
-    os.umask(0o077)
-    try:
-        status: int = asked.run(asked)
-    except (SettingsError, EnrolmentError, CodeError, AlreadyRunningError) as error:
-        print(f"spoolhouse-agent: {error}", file=sys.stderr)
-        return 1
-    return status
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    # Imported only where needed: the child has little memory and should start fast.
+    if given[:1] == ["count-child"]:
+        from edge_agent.counting import child  # noqa: PLC0415
 
+        return child.main(given[1:])
+    from edge_agent import command_line  # noqa: PLC0415
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="spoolhouse-agent", description="A Spoolhouse gateway: documents wait here, encrypted."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    enrol = commands.add_parser("enrol", help="become a gateway of a primary, by a one-time code")
-    enrol.add_argument("--code", required=True, help="the code that the primary shows")
-    enrol.add_argument("--primary", metavar="URL", help="another address of the same primary")
-    enrol.set_defaults(run=_enrol)
-
-    run = commands.add_parser("run", help="run until SIGTERM")
-    run.add_argument("--log", choices=("text", "json"), help="overrides agent.toml")
-    run.set_defaults(run=_run)
-
-    status = commands.add_parser("status", help="tell how the running gateway is")
-    status.add_argument("--json", action="store_true")
-    status.set_defaults(run=_status)
-
-    examine = commands.add_parser("doctor", help="look for what is wrong, and say the cure")
-    examine.set_defaults(run=_doctor)
-    for command in (enrol, run, status, examine):
-        command.add_argument(
-            "--state",
-            type=Path,
-            default=Path(os.environ.get("SPOOLHOUSE_AGENT_STATE", "/var/lib/spoolhouse-agent")),
-            metavar="DIR",
-            help="the state folder (default: %(default)s)",
-        )
-    return parser
-
-
-def _enrol(asked: argparse.Namespace) -> int:
-    asked.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with InstanceLock(asked.state):
-        settings = asyncio.run(enrolment.enrol(asked.state, asked.code, primary_url=asked.primary))
-    print(f"enrolled as gateway {settings.gateway_id} of {settings.primary_url}")
-    return 0
-
-
-def _run(asked: argparse.Namespace) -> int:
-    settings = read_settings(asked.state)
-    logs.set_up(asked.log or settings.log_format, settings.log_level)
-    with InstanceLock(asked.state):
-        return asyncio.run(_run_agent(asked.state, settings))
-
-
-async def _run_agent(state_dir: Path, settings: Settings) -> int:
-    agent = build_agent(state_dir, settings)
-    task = asyncio.create_task(agent.run(), name="agent")
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    log.info("gateway %s starts", settings.gateway_id)
-    try:
-        await task
-    except asyncio.CancelledError:
-        log.info("gateway %s has ended", settings.gateway_id)
-        return 0
-    except BaseExceptionGroup:
-        log.exception("gateway %s failed", settings.gateway_id)
-        return 1
-    return 0
-
-
-def _status(asked: argparse.Namespace) -> int:
-    settings = read_settings(asked.state)
-    pid = running_pid(asked.state)
-    report = doctor.ask_health(asked.state, settings) if pid else None
-    if asked.json:
-        print(json.dumps({"running": pid is not None, "pid": pid, "health": report}, indent=1))
-    elif pid is None:
-        print(f"gateway {settings.gateway_id} does not run")
-    else:
-        says = report["says"] if report else "runs; its health page is off"
-        print(f"gateway {settings.gateway_id} (pid {pid}): {says}")
-    return 0 if pid is not None and (report is None or report["ok"]) else 3
-
-
-def _doctor(asked: argparse.Namespace) -> int:
-    findings = doctor.examine(asked.state)
-    for finding in findings:
-        print(f"{'ok ' if finding.ok else 'BAD'} {finding.what}: {finding.says}")
-        if finding.cure:
-            print(f"    cure: {finding.cure}")
-    return 0 if all(finding.ok for finding in findings) else 1
+    return command_line.main(given)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from edge_agent.audit import Audit
 from edge_agent.calls import Calls
+from edge_agent.counting.counter import PageCounter
 from edge_agent.identity.authentication import Authentication
 from edge_agent.identity.directory import Directory
 from edge_agent.identity.session import Stations
@@ -101,7 +102,7 @@ def build_parts(
     calls = Calls(clock, encode=encode_calls)
     audit = Audit(clock, write_audit)
     directory = Directory(replica, gateway_id, unseal, clock)
-    jobs = JobService(store, spool, clock, counter=counter)
+    jobs = JobService(store, spool, clock, counter=counter or PageCounter())
     storage = StorageService(jobs, calls)
     driver = IppDriver(clock, user_name=lambda job: _user_name(directory, job))
     return Parts(

@@ -18,9 +18,11 @@ from typing import Any
 
 import pytest
 
+from edge_agent.counting.counter import KINDS
 from edge_agent.doctor import _configuration
 from edge_agent.enrolment import FOLDER
 from edge_agent.settings import Settings, read_settings, write_settings
+from script._demo.pdf import make_pdf
 from shared.clock import SystemClock
 from shared.crypto import authority, sealing
 from shared.ids import GatewayId, new_id
@@ -172,3 +174,17 @@ def test_the_page_for_people_is_for_our_own_name_only(state: Path) -> None:
         rebound = urllib.request.Request(url, headers={"Host": "evil.example"})
         with pytest.raises(urllib.error.HTTPError, match="421"):
             urllib.request.urlopen(rebound, timeout=5)  # noqa: S310
+
+
+def test_the_hidden_command_counts_pages_for_the_packaged_program() -> None:
+    pdf = make_pdf("A title", [["one"], ["two"], ["three"]])
+    command = [sys.executable, "-m", "edge_agent", "count-child", KINDS["application/pdf"]]
+    answer = subprocess.run(
+        [*command, str(os.getpid())],
+        input=pdf,
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert b'"impressions": 3' in answer.stdout.replace(b":3", b": 3")

@@ -65,6 +65,7 @@ async def test_an_unknown_card_is_told_in_words_and_audited(site: Site) -> None:
 async def test_from_tap_to_first_byte(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     for turn in range(5):
         await site.submit(DOCUMENT + bytes([turn]))
+        await site.counted()
         # Ben's empty taps between keep Ada's from being taken for one that lies there.
         await site.reader.tap(BENS_CARD)
         await site.reader.tap(ADAS_CARD)

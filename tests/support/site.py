@@ -148,6 +148,12 @@ class Site:
         self.printed += 1
         return document
 
+    async def counted(self) -> None:
+        """Wait until the pages of what waits are counted, as they are long before a person comes."""
+        async with asyncio.timeout(20):
+            while self.query("SELECT count(*) FROM jobs WHERE impressions_source IS NULL")[0][0]:
+                await asyncio.sleep(0.02)
+
     async def settled(self) -> None:
         """Wait until nothing is pending or being printed."""
         async with asyncio.timeout(10):
