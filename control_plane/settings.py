@@ -7,6 +7,8 @@ They come from ``<state>/primary.toml`` and the command line, which wins. Secret
 from __future__ import annotations
 
 import ipaddress
+import json
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -84,6 +86,27 @@ def load(state: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
     # Gateways on other machines come to the broker where they come to us.
     values.setdefault("broker_host", values.get("listen_host", "127.0.0.1"))
     return _checked(Settings(state=state, **values))
+
+
+def save(settings: Settings) -> None:
+    """Keep what a primary was started with, so that commands beside it say the same."""
+    path = settings.state / "primary.toml"
+    lines = [
+        f"{field.name} = {_toml(getattr(settings, field.name))}\n"
+        for field in fields(Settings)
+        if field.name != "state"
+    ]
+    text = "# Written by the primary at its start; its options change it.\n" + "".join(lines)
+    if path.exists() and path.read_text() == text:
+        return
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    beside.touch(mode=0o600)  # An address of a database may hold its password.
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def _toml(value: str | int | tuple[str, ...]) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
 def parse_listen(name: str, text: str) -> tuple[str, int]:

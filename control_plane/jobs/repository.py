@@ -88,6 +88,16 @@ def counts(session: Session, account_id: AccountId, job_id: JobId) -> Sequence[J
     ).all()
 
 
+def counts_of(
+    session: Session, account_id: AccountId, ids: Collection[JobId]
+) -> dict[JobId, list[JobCount]]:
+    found: dict[JobId, list[JobCount]] = {}
+    query = select(JobCount).where(JobCount.account_id == account_id, JobCount.job_id.in_(ids))
+    for row in session.scalars(query.order_by(JobCount.source)):
+        found.setdefault(row.job_id, []).append(row)
+    return found
+
+
 def usage(session: Session, account_id: AccountId, job_id: JobId) -> Sequence[UsageRow]:
     return session.scalars(
         select(UsageRow)

@@ -49,6 +49,13 @@ def names(session: Session, tenant: Tenant, ids: Sequence[UserId]) -> dict[str, 
     return {row.id: row.display_name for row in rows}
 
 
+def usernames(session: Session, tenant: Tenant, ids: Sequence[UserId]) -> dict[UserId, str]:
+    rows = session.execute(
+        select(User.id, User.username).where(User.tenant == str(tenant), User.id.in_(ids))
+    )
+    return {row.id: row.username for row in rows}
+
+
 def known_usernames(session: Session, tenant: Tenant, usernames: Sequence[str]) -> set[str]:
     return set(
         session.scalars(

@@ -27,6 +27,7 @@ _SECRET: Final = frozenset({"password", "pin", "roles"})
 list_users = repository.list_users
 find_by_username = repository.find_by_username
 names = repository.names
+usernames = repository.usernames
 count = repository.count
 any_user = repository.any_user
 

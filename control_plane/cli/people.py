@@ -1,0 +1,123 @@
+"""``spoolhouse user|card``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from control_plane import tenants
+from control_plane.cards import service as cards
+from control_plane.cards.schemas import CardView, NewCard
+from control_plane.cli import desk as desks
+from control_plane.cli.desk import Desk, at_desk
+from control_plane.roles import service as roles
+from control_plane.tenants import Tenant
+from control_plane.users import service as users
+from control_plane.users.models import User
+from control_plane.users.schemas import NewUser, UserChanges, UserView
+from shared.ids import CardId
+
+Arguments = argparse.Namespace
+
+
+def add_user(arguments: Arguments) -> Any:
+    given = {
+        "username": arguments.username,
+        "display_name": arguments.display_name or arguments.username,
+        "email": arguments.email or "",
+        "password": _password(arguments),
+        "pin": arguments.pin,
+        "language": arguments.language,
+        "is_operator": arguments.operator,
+        "roles": tuple(arguments.role or ["user"]),
+    }
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        user = users.create(
+            desk.session, owner, NewUser.model_validate(given), desk.by, vault=desk.vault
+        )
+        return _views(desk, owner, [user])[0]
+
+
+def set_user(arguments: Arguments) -> Any:
+    given = {
+        "display_name": arguments.display_name,
+        "password": _password(arguments),
+        "pin": arguments.pin,
+        "enabled": None if arguments.locked is None else arguments.locked == "no",
+        "roles": tuple(arguments.role) if arguments.role else None,
+    }
+    body = UserChanges.model_validate({k: v for k, v in given.items() if v is not None})
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        found = desks.user(desk, owner, arguments.username)
+        user = users.update(desk.session, owner, found.id, body, desk.by, vault=desk.vault)
+        return _views(desk, owner, [user])[0]
+
+
+def list_users(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        page = users.list_users(
+            desk.session, owner, text=arguments.text, cursor=arguments.cursor, limit=arguments.limit
+        )
+        return {"items": _views(desk, owner, page.items), "next_cursor": page.next_cursor}
+
+
+def remove_user(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        user = desks.user(desk, owner, arguments.username)
+        users.delete(desk.session, owner, user.id, desk.by)
+        return {"id": user.id, "removed": True}
+
+
+def add_card(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        user = desks.user(desk, tenants.account(account.id), arguments.user)
+        new = NewCard(user_id=user.id, number=arguments.number)
+        card = cards.create(desk.session, account.id, new, desk.by, vault=desk.vault)
+        return CardView.model_validate(card)
+
+
+def revoke_card(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        card = cards.revoke(desk.session, account.id, CardId(arguments.id), desk.by)
+        return CardView.model_validate(card)
+
+
+def list_cards(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        user = (
+            desks.user(desk, tenants.account(account.id), arguments.user).id
+            if arguments.user
+            else None
+        )
+        page = cards.list_cards(
+            desk.session, account.id, user_id=user, cursor=arguments.cursor, limit=arguments.limit
+        )
+        items = [CardView.model_validate(card) for card in page.items]
+        return {"items": items, "next_cursor": page.next_cursor}
+
+
+def _password(arguments: Arguments) -> str | None:
+    if arguments.password_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    password: str | None = arguments.password
+    return password
+
+
+def _views(desk: Desk, owner: Tenant, found: Sequence[User]) -> list[dict[str, Any]]:
+    held = roles.roles_of_users(desk.session, owner, [user.id for user in found])
+    return [
+        {
+            **UserView.model_validate(user).model_dump(mode="json"),
+            "roles": [role.built_in or role.name for role in held[user.id]],
+        }
+        for user in found
+    ]

@@ -1,0 +1,146 @@
+"""``spoolhouse vendor|account|domain|grant|key``."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from control_plane import tenants
+from control_plane.accounts import service as accounts
+from control_plane.accounts.schemas import AccountView, LicenceExtension, LicenceView, NewAccount
+from control_plane.cli import desk as desks
+from control_plane.cli.desk import Desk, at_desk
+from control_plane.domains import service as domains
+from control_plane.domains.schemas import DomainView, NewDomain
+from control_plane.grants import service as grants
+from control_plane.grants.schemas import GrantView, NewGrant
+from control_plane.security import api_keys
+from control_plane.security.api_keys import NewApiKey
+from control_plane.security.permissions import ACCOUNT_ROLES, VENDOR_ROLES
+from control_plane.tenants import Tenant
+from control_plane.vendors import service as vendors
+from control_plane.vendors.schemas import NewVendor, VendorView
+
+Arguments = argparse.Namespace
+
+
+def create_vendor(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        parent = desks.vendor(desk, arguments.parent).id if arguments.parent else None
+        new = NewVendor(name=arguments.name)
+        vendor = vendors.create(desk.session, new, desk.by, parent_id=parent)
+        host = _give_domain(desk, tenants.vendor(vendor.id), arguments.domain, vendor.name)
+        return {**VendorView.model_validate(vendor).model_dump(mode="json"), "domain": host}
+
+
+def list_vendors(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        found = vendors.list_all(desk.session)
+        return {"items": [VendorView.model_validate(vendor) for vendor in found]}
+
+
+def create_account(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        vendor = desks.vendor(desk, arguments.vendor)
+        new = NewAccount(
+            name=arguments.name,
+            short_name=arguments.short_name,
+            language=arguments.language,
+            time_zone=arguments.time_zone,
+        )
+        account = accounts.create(desk.session, vendor.id, new, desk.by, vault=desk.vault)
+        host = _give_domain(desk, tenants.account(account.id), arguments.domain, account.name)
+        return {**AccountView.model_validate(account).model_dump(mode="json"), "domain": host}
+
+
+def list_accounts(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        found = accounts.list_all(desk.session)
+        if arguments.vendor:
+            vendor = desks.vendor(desk, arguments.vendor)
+            found = [account for account in found if account.vendor_id == vendor.id]
+        return {"items": [AccountView.model_validate(account) for account in found]}
+
+
+def extend_licence(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        until = datetime.now(UTC) + timedelta(days=arguments.days)
+        body = LicenceExtension(devices=arguments.devices, expires_at=until)
+        licence = accounts.extend_licence(
+            desk.session, account.vendor_id, account.id, body, desk.by
+        )
+        return LicenceView.model_validate(licence)
+
+
+def add_domain(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        domain = domains.create(desk.session, owner, NewDomain(name=arguments.name), desk.by)
+        if arguments.verified:
+            domains.verify(desk.session, owner, domain.id, desk.by, verified_by="installation")
+        return DomainView.model_validate(domain)
+
+
+def verify_domain(arguments: Arguments) -> Any:
+    """The installation's owner vouches: for places without a DNS that we could ask."""
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        found = [d for d in domains.list_domains(desk.session, owner) if d.name == arguments.name]
+        domain = desks.only(found, "domain", arguments.name)
+        domains.verify(desk.session, owner, domain.id, desk.by, verified_by="installation")
+        return DomainView.model_validate(domain)
+
+
+def list_domains(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        found = domains.list_domains(desk.session, desks.tenant(desk, arguments))
+        return {"items": [DomainView.model_validate(domain) for domain in found]}
+
+
+def give_grant(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        new = NewGrant.model_validate(
+            {
+                "permissions": arguments.permission,
+                "hours": arguments.hours,
+                "reason": arguments.reason,
+            }
+        )
+        return GrantView.model_validate(grants.create(desk.session, account.id, new, desk.by))
+
+
+def create_key(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        roles = ACCOUNT_ROLES if owner.account_id else VENDOR_ROLES
+        named = {permission.value for permission in roles[arguments.role]}
+        new = NewApiKey.model_validate(
+            {
+                "name": arguments.name,
+                "permissions": sorted(arguments.permission or named),
+                "days": arguments.days,
+                "networks": arguments.network or [],
+            }
+        )
+        row, key = api_keys.create(desk.session, owner, new, desk.by)
+        return {"id": row.id, "name": row.name, "key": key, "permissions": row.permissions}
+
+
+def revoke_key(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        row = api_keys.revoke(desk.session, owner, arguments.id, desk.by)
+        return {"id": row.id, "revoked_at": row.revoked_at}
+
+
+def _give_domain(desk: Desk, owner: Tenant, host: str | None, brand: str) -> str | None:
+    """The installation's owner names the host: it is verified by that, and audited."""
+    if host is None:
+        return None
+    new = NewDomain(name=host, brand_name=brand)
+    domain = domains.create(desk.session, owner, new, desk.by)
+    domains.verify(desk.session, owner, domain.id, desk.by, verified_by="installation")
+    return domain.name

@@ -1,0 +1,109 @@
+"""HTTPS in threads: cheroot, with the certificate of our own CA and a place for others by SNI."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from cheroot.server import HTTPConnection
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+from cheroot.wsgi import Server
+
+from control_plane.pki.certificates import CertificateFiles
+
+log = logging.getLogger(__name__)
+
+_THREADS: Final = 24
+_TIMEOUT_SECONDS: Final = 10  # Nobody holds a thread longer by saying nothing.
+_MAX_HEADER: Final = 64 * 1024
+_MAX_BODY: Final = 8 * 1024 * 1024
+
+
+class _Adapter(BuiltinSSLAdapter):
+    """TLS whose handshake happens in a worker: one slow caller must not hold up the others."""
+
+    def wrap(self, sock: Any) -> tuple[Any, dict[str, str]]:
+        wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
+
+
+class _Connection(HTTPConnection):
+    """A connection that shakes hands before its first request."""
+
+    def communicate(self) -> bool:
+        if self.requests_seen == 0:
+            try:
+                self.socket.do_handshake()
+            except OSError:  # Also what TLS itself refuses.
+                return False
+        return bool(super().communicate())  # type: ignore[no-untyped-call]
+
+
+class WebServer:
+    """The listener and its threads."""
+
+    def __init__(
+        self, host: str, port: int, app: Callable[..., Any], files: CertificateFiles
+    ) -> None:
+        self._server = Server(
+            (host, port), app, numthreads=_THREADS, server_name="spoolhouse",
+            timeout=_TIMEOUT_SECONDS, request_queue_size=128, shutdown_timeout=1,
+        )  # fmt: skip
+        self._server.max_request_header_size = _MAX_HEADER
+        self._server.max_request_body_size = _MAX_BODY
+        self._server.ConnectionClass = _Connection
+        self._server.error_log = _log  # type: ignore[method-assign, assignment]
+        adapter = _Adapter(str(files.certificate), str(files.key))
+        adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        adapter.context.sni_callback = self._choose_context
+        self._server.ssl_adapter = adapter
+        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
+
+    def use_certificate(self, host: str, files: CertificateFiles) -> None:
+        """Show this certificate to whoever asks for this host."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(files.certificate, files.key)
+        self._contexts[host.lower()] = context
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        self._server.prepare()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+        self._thread.join(3)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.bind_addr[1])
+
+    def _serve(self) -> None:
+        try:
+            self._server.serve()
+        except Exception:
+            log.exception("web")
+
+    def _choose_context(
+        self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext
+    ) -> None:
+        if name is not None and (context := self._contexts.get(name.lower())):
+            connection.context = context
+
+
+def _log(message: str = "", level: int = logging.INFO, *, traceback: bool = False) -> None:
+    # What strangers send to a port is no error of ours.
+    log.log(min(level, logging.WARNING), "%s", message, exc_info=traceback)
