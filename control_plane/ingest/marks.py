@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -15,6 +16,13 @@ from shared.messages import envelope
 from shared.messages.envelope import Lane
 from shared.messages.hello import LaneAction, LaneHello
 from shared.messages.hello import LaneMark as MarkMessage
+
+# What a new epoch means, by why it began.
+EVENTS: Final = {
+    "behind": "gateway.rolled-back",
+    "forked": "gateway.rolled-back",
+    "pruned": "gateway.facts-missing",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ def on_hello(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHell
         return _continue(mark, said)
     if session.get(LaneEpoch, (gateway_id, lane.value, said.epoch)) is not None:
         says = "this database is an older copy: another epoch has begun since"
-        return _decide(LaneAction.NEW_EPOCH, mark, says, "gateway.rolled-back")
+        return _decide(LaneAction.NEW_EPOCH, mark, says)
     behind = said.previous is not None and said.previous.epoch == mark.epoch
     if behind and said.previous is not None and said.previous.seq > mark.upto_seq:
         return _decide(LaneAction.RESEND, mark, "first the rest of the epoch before")
@@ -90,11 +98,9 @@ def _continue(mark: LaneMark, said: LaneHello) -> Decision:
     has = said.next_seq - 1
     if mark.upto_seq > has:
         says = f"this database ends at {has}, and {mark.upto_seq} is committed"
-        return _decide(LaneAction.NEW_EPOCH, mark, says, "gateway.rolled-back")
-    if mark.upto_seq == has and mark.chain != said.chain:
-        return _decide(
-            LaneAction.NEW_EPOCH, mark, "the rows differ from the committed ones", "gateway.forked"
-        )
+        return _decide(LaneAction.NEW_EPOCH, mark, says)
+    if said.trouble or (mark.upto_seq == has and mark.chain != said.chain):
+        return _decide(LaneAction.NEW_EPOCH, mark, "the rows differ from the committed ones")
     return _decide(LaneAction.CONTINUE, mark)
 
 
@@ -108,7 +114,8 @@ def _follow(session: Session, mark: LaneMark, said: LaneHello) -> Decision:
     mark.chain = start.hex()
     _remember_epoch(session, mark, said, now)
     session.flush()
-    return _decide(LaneAction.CONTINUE, mark, "", "gateway.new-epoch")
+    event = EVENTS.get(said.why, "gateway.new-epoch")
+    return _decide(LaneAction.CONTINUE, mark, f"{said.why}: a new epoch", event)
 
 
 def _remember_epoch(session: Session, mark: LaneMark, said: LaneHello, now: datetime) -> None:

@@ -53,7 +53,7 @@ from shared.mqtt import Backoff, Connection, Delivery, Options, Will
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 30.0
-_HELLO_SECONDS: Final = 5.0  # without an answer it is said again
+_HELLO_SECONDS: Final = 1.0  # without an answer it is said again, less and less often
 _WILL_DELAY_SECONDS: Final = 10
 _SESSION_SECONDS: Final = 60
 _PRUNE_SECONDS: Final = 3600.0
@@ -254,7 +254,8 @@ class Link:
                     patience = min(patience * 2, 60.0)
 
     async def _say_hello(self) -> None:
-        lanes = await self._parts.store.read(_lanes)
+        trouble = {lane: sender.trouble for lane, sender in self._senders.items()}
+        lanes = await self._parts.store.read(lambda c: _lanes(c, trouble))
         self._hello_id = secrets.token_hex(8)
         said = Hello(
             v=hello.VERSION,
@@ -386,11 +387,11 @@ class Link:
         return outbox.prune(tx.connection, self._parts.clock.now())
 
 
-def _lanes(connection: sqlite3.Connection) -> dict[str, LaneHello]:
-    return {lane.value: _lane_hello(connection, lane) for lane in Lane}
+def _lanes(connection: sqlite3.Connection, trouble: Mapping[Lane, str]) -> dict[str, LaneHello]:
+    return {lane.value: _lane_hello(connection, lane, trouble[lane]) for lane in Lane}
 
 
-def _lane_hello(connection: sqlite3.Connection, lane: Lane) -> LaneHello:
+def _lane_hello(connection: sqlite3.Connection, lane: Lane, trouble: str) -> LaneHello:
     state = outbox.lane_state(connection, lane)
     before = outbox.predecessor(connection, lane, state.epoch)
     previous = Position(before.epoch, before.seq, before.chain.hex()) if before else None
@@ -401,4 +402,5 @@ def _lane_hello(connection: sqlite3.Connection, lane: Lane) -> LaneHello:
         state.floor,
         previous,
         before.why if before else "born",
+        trouble,
     )

@@ -53,6 +53,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._acked = asyncio.Event()
         self._noted = ("", 0)
+        self.trouble = ""  # why the present epoch cannot go on; told with the next Hello
 
     def wake(self) -> None:
         """Say that something was committed."""
@@ -75,7 +76,8 @@ class Sender:
             self.stop_sending()
             return
         if mark.action is LaneAction.NEW_EPOCH:
-            await begin_anew("behind")
+            await begin_anew(self.trouble or "behind")
+            self.trouble = ""
             return
         state = await self._store.read(lambda c: outbox.lane_state(c, self._lane))
         known = await self._store.read(lambda c: outbox.knows_epoch(c, self._lane, mark.epoch))
@@ -86,14 +88,20 @@ class Sender:
             mark.chain is not None and chain is not None and chain.hex() != mark.chain
         ):
             # What it committed under this number is not what is written here.
-            await begin_anew("forked")
+            self._cannot_go_on("forked")
             return
         if chain is None and mark.epoch == state.epoch and state.floor > mark.upto_seq + 1:
-            await begin_anew("pruned")
+            self._cannot_go_on("pruned")
             return
         self._progress = _Progress(mark.epoch, mark.upto_seq, mark.upto_seq)
         await self._note(mark.epoch, mark.upto_seq)
         self._wake.set()
+
+    def _cannot_go_on(self, trouble: str) -> None:
+        """Ask for a new epoch, and with it for the jobs that went to paper meanwhile."""
+        self.stop_sending()
+        self.trouble = trouble
+        self._say_hello()
 
     async def on_ack(self, ack: Ack) -> None:
         """Take an acknowledgement, or the question for what is missing."""

@@ -45,7 +45,10 @@ class LaneHello:
     chain: str  # hex, after next_seq - 1
     floor: int  # the lowest seq of this epoch that can still be sent
     previous: Position | None = None  # the epoch before, and where this database left it
-    why: str = "born"  # why this epoch began: born | identity | behind
+    why: str = "born"  # why this epoch began: born | identity | behind | forked | pruned
+    # The gateway cannot go on from the mark it was given: forked (the chain there is another one)
+    # or pruned (the rows after it are not kept any more). It asks to be told new-epoch.
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
