@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Final
 
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from control_plane.broker.broker import BrokerError
 from control_plane.cli.parser import build_parser
 from control_plane.cli.telling import CommandError, tell
 from control_plane.errors import SpoolhouseError
-from control_plane.primary import StartError
 from control_plane.schema import SchemaError
 from control_plane.settings import SettingsError
 
@@ -22,8 +21,6 @@ _EXPECTED: Final = (
     CommandError,
     IntegrityError,
     OperationalError,
-    StartError,
-    BrokerError,
     SchemaError,
     SettingsError,
     PermissionError,
@@ -34,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. What goes wrong is said in one line."""
     arguments = build_parser().parse_args(argv)
     try:
-        answer = arguments.run(arguments)
+        module, name = arguments.run.split(".")
+        answer = getattr(import_module(f"control_plane.cli.{module}"), name)(arguments)
     except ValidationError as error:
         for item in error.errors(include_url=False):
             name = "--" + "-".join(str(part) for part in item["loc"]).replace("_", "-")

@@ -1,17 +1,17 @@
-"""The words of the command line. Every command takes --state and --json."""
+"""The words of the command line. Every command takes --state and --json.
+
+What runs is named as ``module.function`` and imported when it does: a command starts in a moment.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
-from control_plane.cli import looking, people, running, tenancy, things
 from control_plane.paging import DEFAULT_LIMIT
 from control_plane.settings import DEFAULT_LISTEN
 
 Parser = argparse.ArgumentParser
-Runner = Callable[[argparse.Namespace], Any]
 
 
 def build_parser() -> Parser:
@@ -25,7 +25,7 @@ def build_parser() -> Parser:
     return parser
 
 
-def _leaf(verbs: Any, name: str, run: Runner, says: str) -> Parser:
+def _leaf(verbs: Any, name: str, run: str, says: str) -> Parser:
     parser: Parser = verbs.add_parser(name, help=says, description=says)
     parser.add_argument("--state", metavar="DIR", help="state directory (or SPOOLHOUSE_STATE)")
     parser.add_argument(
@@ -57,7 +57,7 @@ def _pages(parser: Parser) -> None:
 
 
 def _running(nouns: Any) -> None:
-    primary = _leaf(nouns, "primary", running.run_primary, "run the primary")
+    primary = _leaf(nouns, "primary", "running.run_primary", "run the primary")
     primary.add_argument("--listen", metavar="HOST:PORT", help=f"web pages ({DEFAULT_LISTEN})")
     primary.add_argument("--broker-host", metavar="HOST", help="where gateways come")
     primary.add_argument("--broker-port", type=int, metavar="N", help="0: choose a free one")
@@ -66,69 +66,69 @@ def _running(nouns: Any) -> None:
     primary.add_argument(
         "--log-level", default="info", choices=("debug", "info", "warning", "error")
     )
-    _leaf(nouns, "migrate", running.migrate, "bring the database to this program's schema")
-    _leaf(nouns, "doctor", running.doctor, "look for what keeps the primary from working")
+    _leaf(nouns, "migrate", "running.migrate", "bring the database to this program's schema")
+    _leaf(nouns, "doctor", "running.doctor", "look for what keeps the primary from working")
 
 
 def _tenancy(nouns: Any) -> None:
     vendor = _noun(nouns, "vendor", "resellers and partners")
-    create = _leaf(vendor, "create", tenancy.create_vendor, "make a vendor")
+    create = _leaf(vendor, "create", "tenancy.create_vendor", "make a vendor")
     create.add_argument("--name", required=True)
     create.add_argument("--domain", metavar="HOST", help="its host name, verified by you")
     create.add_argument("--parent", metavar="NAME", help="the vendor it stands under")
-    _leaf(vendor, "list", tenancy.list_vendors, "list vendors")
+    _leaf(vendor, "list", "tenancy.list_vendors", "list vendors")
 
     account = _noun(nouns, "account", "end customers")
-    create = _leaf(account, "create", tenancy.create_account, "make an account of a vendor")
+    create = _leaf(account, "create", "tenancy.create_account", "make an account of a vendor")
     create.add_argument("--vendor", required=True, metavar="NAME")
     create.add_argument("--name", required=True)
     create.add_argument("--short-name", required=True, help="in paths of queues: a-z, 0-9, -")
     create.add_argument("--domain", metavar="HOST", help="its host name, verified by you")
     create.add_argument("--language", default="en")
     create.add_argument("--time-zone", default="UTC")
-    found = _leaf(account, "list", tenancy.list_accounts, "list accounts")
+    found = _leaf(account, "list", "tenancy.list_accounts", "list accounts")
     found.add_argument("--vendor", metavar="NAME")
-    extend = _leaf(account, "extend", tenancy.extend_licence, "extend an account's licence")
+    extend = _leaf(account, "extend", "tenancy.extend_licence", "extend an account's licence")
     _account(extend)
     extend.add_argument("--devices", type=int, required=True)
     extend.add_argument("--days", type=int, required=True)
 
     domain = _noun(nouns, "domain", "host names of vendors and accounts")
     for name, run, says in (
-        ("add", tenancy.add_domain, "claim a host name"),
-        ("verify", tenancy.verify_domain, "vouch for a host name as the installation's owner"),
+        ("add", "tenancy.add_domain", "claim a host name"),
+        ("verify", "tenancy.verify_domain", "vouch for a host name as the installation's owner"),
     ):
         leaf = _leaf(domain, name, run, says)
         _owner(leaf)
         leaf.add_argument("--name", required=True, metavar="HOST")
         if name == "add":
             leaf.add_argument("--verified", action="store_true", help="vouch for it at once")
-    _owner(_leaf(domain, "list", tenancy.list_domains, "list host names"))
+    _owner(_leaf(domain, "list", "tenancy.list_domains", "list host names"))
 
     grant = _noun(nouns, "grant", "what an account lets its vendor's staff do")
-    give = _leaf(grant, "give", tenancy.give_grant, "let the vendor's staff in for a time")
+    give = _leaf(grant, "give", "tenancy.give_grant", "let the vendor's staff in for a time")
     _account(give)
     give.add_argument("--permission", action="append", required=True)
     give.add_argument("--hours", type=int, default=8)
     give.add_argument("--reason", required=True)
 
     key = _noun(nouns, "key", "API keys")
-    create = _leaf(key, "create", tenancy.create_key, "make an API key; it is shown once")
+    create = _leaf(key, "create", "tenancy.create_key", "make an API key; it is shown once")
     _owner(create)
     create.add_argument("--name", required=True)
     create.add_argument("--role", default="administrator", help="may do what this role may")
     create.add_argument("--permission", action="append", help="may do this, and only this")
     create.add_argument("--network", action="append", metavar="CIDR", help="usable from there")
     create.add_argument("--days", type=int, default=365)
-    revoke = _leaf(key, "revoke", tenancy.revoke_key, "end an API key")
+    revoke = _leaf(key, "revoke", "tenancy.revoke_key", "end an API key")
     revoke.add_argument("id")
     _owner(revoke)
 
 
 def _people(nouns: Any) -> None:
     user = _noun(nouns, "user", "people of vendors and accounts")
-    add = _leaf(user, "add", people.add_user, "add a person")
-    change = _leaf(user, "set", people.set_user, "change a person")
+    add = _leaf(user, "add", "people.add_user", "add a person")
+    change = _leaf(user, "set", "people.set_user", "change a person")
     for leaf in (add, change):
         _owner(leaf)
         leaf.add_argument("--username", required=True)
@@ -141,23 +141,23 @@ def _people(nouns: Any) -> None:
     add.add_argument("--language")
     add.add_argument("--operator", action="store_true", help="may use IPP operator operations")
     change.add_argument("--locked", choices=("yes", "no"))
-    found = _leaf(user, "list", people.list_users, "list people")
+    found = _leaf(user, "list", "people.list_users", "list people")
     _owner(found)
     _pages(found)
     found.add_argument("--text")
-    remove = _leaf(user, "remove", people.remove_user, "remove a person with their cards")
+    remove = _leaf(user, "remove", "people.remove_user", "remove a person with their cards")
     _owner(remove)
     remove.add_argument("--username", required=True)
 
     card = _noun(nouns, "card", "what people tap")
-    add = _leaf(card, "add", people.add_card, "give a person a card")
+    add = _leaf(card, "add", "people.add_card", "give a person a card")
     _account(add)
     add.add_argument("--user", required=True, metavar="USERNAME")
     add.add_argument("--number", required=True, help="hexadecimal, as a reader gives it")
-    revoke = _leaf(card, "revoke", people.revoke_card, "end a card, everywhere at once")
+    revoke = _leaf(card, "revoke", "people.revoke_card", "end a card, everywhere at once")
     revoke.add_argument("id")
     _account(revoke)
-    found = _leaf(card, "list", people.list_cards, "list cards")
+    found = _leaf(card, "list", "people.list_cards", "list cards")
     _account(found)
     _pages(found)
     found.add_argument("--user", metavar="USERNAME")
@@ -181,35 +181,35 @@ def _gateway_options(parser: Parser) -> None:
 
 def _things(nouns: Any) -> None:
     site = _noun(nouns, "site", "places")
-    add = _leaf(site, "add", things.add_site, "add a site")
+    add = _leaf(site, "add", "things.add_site", "add a site")
     _account(add)
     add.add_argument("--name", required=True)
     add.add_argument("--network", action="append", metavar="CIDR")
-    _account(_leaf(site, "list", things.list_sites, "list sites"))
+    _account(_leaf(site, "list", "things.list_sites", "list sites"))
 
     gateway = _noun(nouns, "gateway", "servers near the customer")
-    add = _leaf(gateway, "add", things.add_gateway, "prepare a gateway")
+    add = _leaf(gateway, "add", "things.add_gateway", "prepare a gateway")
     _owner(add)
     add.add_argument("--name", required=True)
     add.add_argument("--site", metavar="NAME")
     _gateway_options(add)
-    change = _leaf(gateway, "set", things.set_gateway, "change what a gateway runs")
+    change = _leaf(gateway, "set", "things.set_gateway", "change what a gateway runs")
     _owner(change)
     change.add_argument("--gateway", required=True, metavar="NAME")
     _gateway_options(change)
-    code = _leaf(gateway, "code", things.gateway_code, "make a one-time enrolment code")
+    code = _leaf(gateway, "code", "things.gateway_code", "make a one-time enrolment code")
     _owner(code)
     code.add_argument("--gateway", metavar="NAME", help="one that is there")
     code.add_argument("--name", help="make one of this name")
     code.add_argument("--site", metavar="NAME")
     code.add_argument("--url", help="where the gateway finds this primary")
     _gateway_options(code)
-    serve = _leaf(gateway, "serve", things.serve_account, "let a gateway serve an account")
+    serve = _leaf(gateway, "serve", "things.serve_account", "let a gateway serve an account")
     _owner(serve)
     serve.add_argument("--gateway", required=True, metavar="NAME")
     serve.add_argument("--stop", action="store_true", help="make it forget the account")
-    _owner(_leaf(gateway, "list", things.list_gateways, "list gateways and how they are"))
-    revoke = _leaf(gateway, "revoke", things.revoke_gateway, "end a gateway for good")
+    _owner(_leaf(gateway, "list", "things.list_gateways", "list gateways and how they are"))
+    revoke = _leaf(gateway, "revoke", "things.revoke_gateway", "end a gateway for good")
     _owner(revoke)
     revoke.add_argument("--gateway", required=True, metavar="NAME")
     _devices(nouns)
@@ -217,7 +217,7 @@ def _things(nouns: Any) -> None:
 
 def _devices(nouns: Any) -> None:
     printer = _noun(nouns, "printer", "output devices")
-    add = _leaf(printer, "add", things.add_printer, "add a printer")
+    add = _leaf(printer, "add", "things.add_printer", "add a printer")
     _account(add)
     add.add_argument("--name", required=True)
     add.add_argument("--uri", required=True, help="such as ipp://10.1.4.20/ipp/print")
@@ -225,13 +225,13 @@ def _devices(nouns: Any) -> None:
     add.add_argument("--profile", default="generic/ipp-everywhere")
     add.add_argument("--location")
     add.add_argument("--gateway", metavar="NAME", help="who drives it")
-    _account(_leaf(printer, "list", things.list_printers, "list printers"))
-    remove = _leaf(printer, "remove", things.remove_printer, "remove a printer")
+    _account(_leaf(printer, "list", "things.list_printers", "list printers"))
+    remove = _leaf(printer, "remove", "things.remove_printer", "remove a printer")
     _account(remove)
     remove.add_argument("--name", required=True)
 
     queue = _noun(nouns, "queue", "what people print to")
-    add = _leaf(queue, "add", things.add_queue, "add a queue")
+    add = _leaf(queue, "add", "things.add_queue", "add a queue")
     _account(add)
     add.add_argument("--path", required=True, help="in /ipp/print/PATH, and the LPD queue name")
     add.add_argument("--name", help="shown to people (the path)")
@@ -241,10 +241,10 @@ def _devices(nouns: Any) -> None:
         "--identity", default="sign-in", choices=("sign-in", "sign-in-over-tls", "claimed")
     )
     add.add_argument("--raw-port", type=int)
-    _account(_leaf(queue, "list", things.list_queues, "list queues"))
+    _account(_leaf(queue, "list", "things.list_queues", "list queues"))
 
     reader = _noun(nouns, "reader", "card readers")
-    add = _leaf(reader, "add", things.add_reader, "add a card reader at a printer")
+    add = _leaf(reader, "add", "things.add_reader", "add a card reader at a printer")
     _account(add)
     add.add_argument("--name", required=True)
     add.add_argument("--gateway", required=True, metavar="NAME")
@@ -254,33 +254,33 @@ def _devices(nouns: Any) -> None:
     add.add_argument("--address", required=True, help="the reader's own address")
     add.add_argument("--port", type=int, required=True)
     add.add_argument("--profile", default="generic/tcp-line")
-    _account(_leaf(reader, "list", things.list_readers, "list card readers"))
+    _account(_leaf(reader, "list", "things.list_readers", "list card readers"))
 
     terminal = _noun(nouns, "terminal", "screens at printers")
-    code = _leaf(terminal, "code", things.terminal_code, "make a one-time pairing code")
+    code = _leaf(terminal, "code", "things.terminal_code", "make a one-time pairing code")
     _account(code)
     code.add_argument("--printer", required=True, metavar="NAME")
     code.add_argument("--reader", metavar="NAME")
-    _account(_leaf(terminal, "list", things.list_terminals, "list paired terminals"))
-    revoke = _leaf(terminal, "revoke", things.revoke_terminal, "end a terminal")
+    _account(_leaf(terminal, "list", "things.list_terminals", "list paired terminals"))
+    revoke = _leaf(terminal, "revoke", "things.revoke_terminal", "end a terminal")
     revoke.add_argument("id")
     _account(revoke)
 
 
 def _looking(nouns: Any) -> None:
     job = _noun(nouns, "job", "what people print")
-    found = _leaf(job, "list", looking.list_jobs, "list jobs, newest first")
+    found = _leaf(job, "list", "looking.list_jobs", "list jobs, newest first")
     _account(found)
     _pages(found)
     found.add_argument("--text")
     found.add_argument("--job-state", action="append", metavar="STATE", help="pending-held, ...")
-    show = _leaf(job, "show", looking.show_job, "show a job with its timeline")
+    show = _leaf(job, "show", "looking.show_job", "show a job with its timeline")
     show.add_argument("id")
     _account(show)
 
     audit = _noun(nouns, "audit", "who did what")
-    found = _leaf(audit, "list", looking.list_audit, "list the audit, newest first")
+    found = _leaf(audit, "list", "looking.list_audit", "list the audit, newest first")
     _owner(found)
     _pages(found)
     found.add_argument("--event", metavar="PREFIX", help="such as card.")
-    _leaf(audit, "verify", looking.verify_audit, "prove that no row was touched")
+    _leaf(audit, "verify", "looking.verify_audit", "prove that no row was touched")

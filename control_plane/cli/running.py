@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import text
 
 from control_plane import schema, settings
+from control_plane.broker.broker import BrokerError
 from control_plane.cli.desk import open_database, state_of
 from control_plane.cli.telling import CommandError
-from control_plane.primary import Addresses, Primary, run
+from control_plane.primary import Addresses, Primary, StartError, run
 from control_plane.settings import Settings
 
 Arguments = argparse.Namespace
@@ -41,7 +42,10 @@ def run_primary(arguments: Arguments) -> int:
     found = settings.load(state_of(arguments), given)
     found.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.save(found)  # So that other commands name the same addresses.
-    return run(found, lambda primary, addresses: _say_ready(found, primary, addresses))
+    try:
+        return run(found, lambda primary, addresses: _say_ready(found, primary, addresses))
+    except (StartError, BrokerError) as error:
+        raise CommandError(str(error)) from None
 
 
 def _say_ready(found: Settings, primary: Primary, addresses: Addresses) -> None:
