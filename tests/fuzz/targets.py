@@ -1,0 +1,91 @@
+"""What is fuzzed: each target takes any bytes and raises only when the code is wrong.
+
+``python -m tests.fuzz ipp --seconds 60`` runs one under atheris, where that is installed. What
+it finds is saved in ``corpus/<target>/`` and replayed by ``test_corpus.py`` for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from edge_agent.counting.raster import count_pwg, count_urf
+from edge_agent.readers.lines import Framing, Lines
+from shared import cards
+from shared.ipp import DecodeError, Decoder, Message, decode_message, encode_message
+
+CORPUS: Final = Path(__file__).parent / "corpus"
+
+
+def fuzz_ipp(data: bytes) -> None:
+    """The IPP decoder: exact, the same in pieces as in one, and DecodeError or nothing."""
+    try:
+        message, end = decode_message(data)
+    except DecodeError as error:
+        offset = error.offset
+    else:
+        _check(data, message, end)
+        return
+    assert 0 <= offset <= len(data)
+    assert _in_pieces(data) is None
+
+
+def _check(data: bytes, message: Message, end: int) -> None:
+    assert encode_message(message) == data[:end]
+    assert _in_pieces(data) == message
+    str(message.groups)
+    for group in message.groups:
+        for attribute in group:
+            group.find_integer(attribute.name)
+            group.list_words(attribute.name)
+            str(attribute)
+
+
+def _in_pieces(data: bytes) -> Message | None:
+    decoder, size = Decoder(), 1 + sum(data[:8]) % 60
+    try:
+        for start in range(0, len(data), size):
+            decoder.feed(data[start : start + size])
+        return decoder.close()
+    except DecodeError:
+        return None
+
+
+def fuzz_ipp_answer(data: bytes) -> None:
+    """A printer's answer: text in any charset is taken, and still nothing but DecodeError."""
+    try:
+        message, _ = decode_message(data, lenient=True)
+    except DecodeError:
+        return
+    encode_message(message)
+
+
+def fuzz_raster(data: bytes) -> None:
+    """Pages of PWG and Apple raster: found, or ValueError."""
+    for count in (count_pwg, count_urf):
+        try:
+            assert count(data).impressions > 0
+        except ValueError:
+            continue
+
+
+def fuzz_card_line(data: bytes) -> None:
+    """Bytes from a card reader: lines, and canonical cards or CardError."""
+    lines = Lines(Framing())
+    for start in range(0, len(data), 7):
+        for line in lines.feed(data[start : start + 7]):
+            assert len(line) <= Framing().max_length
+            try:
+                card = cards.canonical(line)
+            except cards.CardError:
+                continue
+            assert card == cards.canonical(card.hex)
+
+
+TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
+    "ipp": fuzz_ipp,
+    "ipp-answer": fuzz_ipp_answer,
+    "raster": fuzz_raster,
+    "card-line": fuzz_card_line,
+}
