@@ -67,6 +67,7 @@ class Runner:
         self._canceling: set[asyncio.Task[None]] = set()
         self._running = False
         service.on_canceled(self._on_canceled)
+        service.on_reordered(self._on_reordered)
 
     async def start(self) -> None:
         """Recover: what was pending runs, what was being sent is asked for at its printer."""
@@ -107,6 +108,11 @@ class Runner:
             self._canceling.add(task)
             task.add_done_callback(self._canceling.discard)
 
+    def _on_reordered(self, job: Job, after: Job | None) -> None:
+        line = self._lines.get(job.printer_id) if job.printer_id is not None else None
+        if line is not None:
+            line.reorder(job.id, after.id if after is not None else None)
+
     async def _pages(self, job: Job) -> Sequence[Page]:
         service = self._tools.service
         documents = await service.list_documents(job.id)
@@ -130,6 +136,15 @@ class Line:
         if self._current is None or self._current[0] != job_id:
             self._waiting[job_id] = None
         self._hurry.set()
+
+    def reorder(self, job_id: JobId, after: JobId | None) -> None:
+        """Put a waiting job behind another one, or first."""
+        if job_id not in self._waiting:
+            return
+        order = [waiting for waiting in self._waiting if waiting != job_id]
+        place = order.index(after) + 1 if after in order else 0
+        order.insert(place, job_id)
+        self._waiting = dict.fromkeys(order)
 
     def __len__(self) -> int:
         return len(self._waiting)

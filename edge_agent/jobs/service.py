@@ -38,6 +38,7 @@ class JobService:
         self._on_pending: list[Callable[[Job], None]] = []
         self._on_changed: list[Callable[[Job], None]] = []
         self._on_canceled: list[Callable[[Job], None]] = []
+        self._on_reordered: list[Callable[[Job, Job | None], None]] = []
         self.changer = Changer(clock.now, self._tell, spool.erase_soon)
         self._receiver = Receiver(store, spool, clock, self.changer)
         self.counting = Counting(store, spool, clock, self.changer, counter)
@@ -374,6 +375,18 @@ class JobService:
     def on_canceled(self, callback: Callable[[Job], None]) -> None:
         """Call back when a job was canceled while it was being printed; on the event loop."""
         self._on_canceled.append(callback)
+
+    def on_reordered(self, callback: Callable[[Job, Job | None], None]) -> None:
+        """Call back when a pending job is to come after another one, or next."""
+        self._on_reordered.append(callback)
+
+    def reorder(self, job: Job, *, after: Job | None) -> None:
+        """Let a pending job come after another one in its printer's line; None: next.
+
+        The order lasts until the gateway starts again; then jobs go by their age.
+        """
+        for callback in self._on_reordered:
+            callback(job, after)
 
     def _lift(self, tx: Transaction, job: Job, hold: Hold, actor: Actor, says: str) -> Job:
         holds = job.holds - {hold}

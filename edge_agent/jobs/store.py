@@ -257,6 +257,9 @@ class JobStore:
         finally:
             self._connection.execute("PRAGMA busy_timeout = 0")
 
+    def _restart_wal(self) -> None:
+        self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+
     def _make_durable(self, *, with_documents: bool) -> None:
         if with_documents:
             self._spool.segments.sync()
@@ -283,8 +286,12 @@ class JobStore:
         for item in works:
             if item.sealed and item.error is None:
                 item.error = SpoolFullError()
+        if all(item.error is not None for item in works):
+            return 0
         self._reserve.spend()
         try:
+            # From here on the WAL is written again from its beginning: that takes no new space.
+            await self._in_thread(self._restart_wal)
             return await self._transact(works)
         except sqlite3.Error as error:
             self._roll_back()
