@@ -8,6 +8,7 @@ from collections.abc import Callable
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.orm import Session
 
+from control_plane.commands import service as commands
 from control_plane.database import Database
 from control_plane.feed import service as feed
 from control_plane.security import failures, idempotency, sessions
@@ -32,6 +33,9 @@ def create(database: Database) -> BackgroundScheduler:
         scheduler.add_job(
             _guarded, "interval", hours=1, jitter=300, args=(name, task, database), id=name
         )
+    scheduler.add_job(
+        _guarded, "interval", seconds=15, args=("expire commands", commands.expire, database)
+    )
     return scheduler
 
 

@@ -115,9 +115,19 @@ class Broker:
             os.kill(pid, signal.SIGHUP)
 
     def _choose_ports(self) -> Listeners:
-        port = self._settings.port or _free_port(self._settings.host)
+        port = self._settings.port or self._remembered_port()
         own = _free_port("127.0.0.1")
         return replace(self.listeners, port=port, own_port=own)
+
+    def _remembered_port(self) -> int:
+        """Choose a free port once: enrolled gateways come back to it."""
+        path = self._settings.folder / "port"
+        known = path.read_text().strip() if path.exists() else ""
+        if known.isdecimal() and _is_free(self._settings.host, int(known)):
+            return int(known)
+        port = _free_port(self._settings.host)
+        write_private(path, f"{port}\n".encode())
+        return port
 
     def _keep(self) -> None:
         attempt = 0
@@ -224,6 +234,18 @@ def _free_port(host: str) -> int:
     with socket.socket(family) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As Mosquitto does it: connections that are still closing are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def _answers(host: str, port: int) -> bool:
