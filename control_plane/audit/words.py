@@ -12,15 +12,12 @@ _ = gettext
 
 # ``%(who)s`` did something; ``%(what)s`` is the name or last digits where the row has one.
 _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
-    ("sign-in", "ok"): mark("%(who)s signed in"),
     ("sign-in.ok", "ok"): mark("%(who)s signed in"),
-    ("sign-in.succeeded", "ok"): mark("%(who)s signed in"),
-    ("sign-in.refused", "refused"): mark("A sign-in as %(what)s was refused"),
+    ("sign-in.refused", "refused"): mark("A sign-in as %(who)s was refused"),
     ("sign-out", "ok"): mark("%(who)s signed out"),
     ("card.unknown", "refused"): mark("A card nobody knows was tapped"),
     ("card.tapped", "ok"): mark("A card was tapped"),
     ("card.tapped", "refused"): mark("A card was tapped and refused"),
-    ("card.created", "ok"): mark("%(who)s added a card %(what)s"),
     ("card.added", "ok"): mark("%(who)s added a card %(what)s"),
     ("card.revoked", "ok"): mark("%(who)s revoked a card %(what)s"),
     ("user.created", "ok"): mark("%(who)s added the person %(what)s"),
@@ -38,11 +35,17 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("reader.created", "ok"): mark("%(who)s added the card reader %(what)s"),
     ("reader.refused", "refused"): mark("A stranger connected to a card reader's port"),
     ("gateway.created", "ok"): mark("%(who)s added the gateway %(what)s"),
-    ("gateway.code", "ok"): mark("%(who)s made an enrolment code for the gateway %(what)s"),
+    ("gateway.changed", "ok"): mark("%(who)s changed the gateway %(what)s"),
+    ("gateway.code-created", "ok"): mark("%(who)s made an enrolment code for the gateway %(what)s"),
+    ("gateway.enrolment-refused", "refused"): mark("A machine tried to enrol and was refused"),
+    ("gateway.renewed", "ok"): mark("A gateway renewed its certificate"),
+    ("gateway.serves", "ok"): mark("The gateway %(what)s serves this account from now on"),
+    ("gateway.stops-serving", "ok"): mark("The gateway %(what)s no longer serves this account"),
+    ("gateway.forgot-account", "ok"): mark("A gateway wiped everything of this account"),
+    ("command.asked", "ok"): mark("%(who)s asked a gateway: %(what)s"),
     ("gateway.enrolled", "ok"): mark("The gateway %(what)s was enrolled"),
     ("gateway.revoked", "ok"): mark("%(who)s revoked the gateway %(what)s"),
-    ("terminal.code", "ok"): mark("%(who)s made a pairing code for a terminal"),
-    ("terminal.code-created", "ok"): mark("%(who)s made a pairing code for a terminal"),
+    ("terminal.code-made", "ok"): mark("%(who)s made a pairing code for a terminal"),
     ("terminal.paired", "ok"): mark("A terminal was paired with its printer"),
     ("terminal.refused", "refused"): mark("An unpaired terminal asked for data and got none"),
     ("terminal.revoked", "ok"): mark("%(who)s revoked a terminal"),
@@ -50,14 +53,14 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("account.created", "ok"): mark("%(who)s made the account %(what)s"),
     ("account.changed", "ok"): mark("%(who)s changed the account"),
     ("licence.extended", "ok"): mark("%(who)s extended the licence"),
-    ("domain.created", "ok"): mark("%(who)s added the domain %(what)s"),
+    ("domain.claimed", "ok"): mark("%(who)s claimed the domain %(what)s"),
     ("domain.verified", "ok"): mark("The domain %(what)s was verified"),
     ("role.created", "ok"): mark("%(who)s made the role %(what)s"),
     ("grant.created", "ok"): mark("%(who)s let the vendor look in for a time"),
     ("job.released", "ok"): mark("%(who)s released a job"),
     ("job.canceled", "ok"): mark("%(who)s deleted a job"),
 }
-_NAMES: Final = ("name", "display_name", "username", "last4", "reason", "operation", "path")
+_NAMES: Final = ("name", "display_name", "username", "last4", "kind", "operation", "reason", "path")
 
 
 def sentence(event: AuditEvent) -> str:
@@ -81,6 +84,9 @@ def who(event: AuditEvent) -> str:
 
 def what(event: AuditEvent) -> str:
     for key in _NAMES:
-        if value := event.detail.get(key):
+        value = event.detail.get(key)
+        if isinstance(value, list) and value:  # before and after
+            value = value[-1]
+        if value:
             return f"…{value}" if key == "last4" else str(value)
     return ""

@@ -144,4 +144,4 @@ def _service(name: str, setting: Any, told: Any, *, is_heard: bool) -> ServiceLi
         return ServiceLine(title, tone, str(told.get("says") or ""))
     port = setting.get("port")
     where = f"{setting.get('host', '')}:{port}" if port else ""
-    return ServiceLine(title, "off", where or _("asked for"))
+    return ServiceLine(title, "off", where or _("switched on"))

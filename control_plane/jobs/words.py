@@ -93,6 +93,7 @@ _CONFIDENCE: Final[Mapping[str, str]] = {
     "low": mark("uncertain"),
     "none": mark("not counted"),
 }
+_HOLDS: Final = frozenset(hold.value for hold in Hold)
 FORMATS: Final[Mapping[str, str]] = {
     "application/pdf": "PDF",
     "application/postscript": "PostScript",
@@ -146,8 +147,10 @@ def why_not_printed(job: Job, now: datetime) -> str:
     """Why it has not printed, in sentences for its owner; empty once it has."""
     if job.state == JobState.COMPLETED:
         return ""
+    # A message tells the cause better than a keyword; why it is held stands beside it.
+    told = [reason for reason in job.reasons if not job.message or reason in _HOLDS]
     said = [job.message] if job.message else []
-    said += [sentence for sentence in reason_sentences(job.reasons) if sentence not in said]
+    said += reason_sentences(told)
     if job.state == JobState.PENDING_HELD:
         kept = format_moment(job.kept_until, now)
         said.append(_("It is kept until %(moment)s.", moment=kept))
@@ -246,9 +249,8 @@ def _event(event: JobEvent, names: Names) -> Hop:
     if event.by_user_id and event.by in ("portal", "command"):
         more.append(names.of(event.by_user_id))
     below = [event.message] if event.message else []
-    below += [
-        said for said in reason_sentences(event.reasons) if tone != "done" and said not in below
-    ]
+    if not below and tone != "done":
+        below = reason_sentences(event.reasons)
     if event.first_byte_ms is not None:
         below.append(_("first byte at the printer %(ms)s ms after the tap", ms=event.first_byte_ms))
     return Hop(

@@ -19,7 +19,7 @@ from shared.job_states import Hold
 
 # Older than a few heartbeats: it is not a hiccup of the line.
 SILENT_AFTER = timedelta(seconds=150)
-LATEST = 8
+LATEST = 12
 HOURS = 11
 
 
@@ -53,8 +53,8 @@ class SiteNow:
 
     @property
     def is_printing(self) -> bool:
-        """Whether somebody who taps there gets paper, as far as we were told."""
-        return any(gateway.is_enrolled for gateway in self.gateways)
+        """Whether a gateway there was heard just now; of a silent one nobody can say."""
+        return any(gateway.is_here for gateway in self.gateways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _sites(session: Session, account_id: AccountId, now: datetime) -> Sequence[S
         for site in repository.list_sites(session, account_id)
     ]
     homeless = [gateway for gateways in by_site.values() for gateway in gateways]
-    if homeless or printers.get(None):
+    if homeless:
         sites.append(SiteNow(None, "", homeless, printers.get(None, 0)))
     return sites
 

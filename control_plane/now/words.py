@@ -28,6 +28,8 @@ LICENCE_WARNING: Final = timedelta(days=14)
 FRESH: Final = timedelta(seconds=150)
 OLD: Final = timedelta(minutes=10)
 BAR: Final = 128
+# In the audit, and no news for the morning.
+_EVERYDAY: Final = frozenset({"sign-in.ok", "sign-out", "gateway.serves"})
 _SORT: Final = {"bad": 0, "warn": 1, "off": 2, "ok": 3}
 
 
@@ -188,7 +190,7 @@ def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
                 "%(num)s jobs may or may not have printed",
                 uncertain,
             ),
-            _("The printer could not tell. They are held so that nothing prints twice."),
+            _("The printer could not tell. Held, so that nothing prints twice by itself."),
             link("jobs.list_jobs", state="uncertain"),
             _("Look"),
         )
@@ -201,7 +203,7 @@ def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
                 "%(num)s jobs came without a known user",
                 unknown,
             ),
-            _("They are kept and printed by nobody until their time is over."),
+            _("Kept until the time is over; nobody can collect what is nobody's."),
             link("jobs.list_jobs", state="quarantine"),
             _("Look"),
         )
@@ -296,7 +298,7 @@ def _tone(site: SiteNow, here: int) -> str:
     if not site.gateways:
         return "off"
     if not here:
-        return "bad" if site.is_printing else "warn"
+        return "bad" if any(gateway.is_enrolled for gateway in site.gateways) else "warn"
     return "ok" if here == len(site.gateways) else "warn"
 
 

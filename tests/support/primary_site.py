@@ -1,0 +1,317 @@
+"""A primary's pages over TLS, with a lived-in account: for browsers, tests and pictures."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from control_plane import tenants
+from control_plane.app import create_app, open_parts
+from control_plane.audit import service as audit
+from control_plane.cards import service as cards
+from control_plane.cards.schemas import NewCard
+from control_plane.database import utc_now
+from control_plane.domains import service as domains
+from control_plane.domains.schemas import NewDomain
+from control_plane.gateways import service as gateways
+from control_plane.gateways.schemas import GatewayChanges, NewGateway
+from control_plane.jobs import service as jobs
+from control_plane.models import Base
+from control_plane.pki import certificates
+from control_plane.printers import service as printers
+from control_plane.printers.schemas import NewPrinter
+from control_plane.queues import service as queues
+from control_plane.queues.schemas import NewQueue
+from control_plane.request import Parts
+from control_plane.settings import Settings
+from control_plane.sites import service as sites
+from control_plane.sites.schemas import NewSite
+from control_plane.tenants import Tenant
+from shared.ids import GatewayId, JobId, PrinterId, QueueId, UserId, new_id
+from shared.job_states import Hold, JobState
+from shared.messages.events import (
+    AuditRecorded,
+    JobChanged,
+    JobCounted,
+    JobReceived,
+    Source,
+    UsageRecorded,
+)
+from shared.messages.records import QueueType
+from tests.support.houses import TESTER, Town, a_town
+
+HOSTS = ("alder.localhost", "cedar.localhost", "vic.localhost")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The running pages, and what is in the database behind them."""
+
+    parts: Parts
+    town: Town
+    port: int
+
+    def url(self, house: str, path: str = "/") -> str:
+        return f"https://{house}.localhost:{self.port}{path}"
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
+        """Tests read answers."""
+
+
+@contextmanager
+def primary_site(state: Path) -> Iterator[Site]:
+    """Serve a town's pages on a free port."""
+    settings = Settings(state=state, database_url=f"sqlite:///{state / 'spoolhouse.db'}")
+    parts = open_parts(settings)
+    Base.metadata.create_all(parts.database.engine)
+    town = a_town(parts.database, parts.vault)
+    _claim(parts, town)
+    files = certificates.for_listener(
+        parts.keys.authority, state / "web", "web", ["localhost", *HOSTS], utc_now()
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    server = make_server(
+        "127.0.0.1",
+        0,
+        create_app(settings, parts),
+        threaded=True,
+        ssl_context=context,
+        request_handler=_Quiet,
+    )
+    with _running(server):
+        yield Site(parts, town, server.server_port)
+    parts.database.close()
+
+
+@contextmanager
+def _running(server: BaseWSGIServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, name="primary-site", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def _claim(parts: Parts, town: Town) -> None:
+    owners: tuple[tuple[str, Tenant], ...] = (
+        ("vic.localhost", tenants.vendor(town.vendor.id)),
+        ("alder.localhost", tenants.account(town.alder.account.id)),
+        ("cedar.localhost", tenants.account(town.cedar.account.id)),
+    )
+    with parts.database.writing() as session:
+        for name, tenant in owners:
+            domain = domains.create(session, tenant, NewDomain(name=name), TESTER)
+            domains.verify(session, tenant, domain.id, TESTER, verified_by="installation")
+
+
+def live_a_day(site: Site) -> JobId:
+    """Let Alder have sites, printers, people at work, and a little trouble; returns a held job."""
+    with site.parts.database.writing() as session:
+        day = _Day(site, session)
+        day.furnish()
+        return day.work()
+
+
+def send_titles(site: Site, titles: Sequence[str]) -> None:
+    """Let Ada send a document of each title just now."""
+    with site.parts.database.writing() as session:
+        day = _Day(site, session)
+        for title in titles:
+            day.send(title, site.town.ada.id, timedelta(), pages=1)
+
+
+class _Day:
+    def __init__(self, site: Site, session: Any) -> None:
+        self.session = session
+        self.town = site.town
+        self.vault = site.parts.vault
+        self.account_id = site.town.alder.account.id
+        self.tenant = tenants.account(self.account_id)
+        self.now = utc_now()
+        self.number = 0
+        self.gateway_id = site.town.alder.gateway.id
+        self.queue_id = site.town.alder.pull.id
+
+    def furnish(self) -> None:
+        self.session.add(self.town.alder.account)
+        self.town.alder.account.name = "Alder Ltd"
+        places = {
+            name: sites.create(self.session, self.account_id, NewSite(name=name), TESTER)
+            for name in ("Head office", "Leeds", "Warehouse")
+        }
+        first = self.town.alder.gateway.id
+        gateways.update(
+            self.session,
+            self.tenant,
+            first,
+            GatewayChanges(name="HQ-1", site_id=places["Head office"].id),
+            TESTER,
+        )
+        self.hear(first, timedelta(seconds=4))
+        for name, place, age in (("Leeds-1", "Leeds", 7), ("Warehouse-1", "Warehouse", 26 * 60)):
+            new = NewGateway(name=name, site_id=places[place].id)
+            made = gateways.create(self.session, self.tenant, new, TESTER, vault=self.vault)
+            self.hear(made.id, timedelta(seconds=age))
+        self.printers = [self.town.alder.printer.id]
+        for name, place, location in (
+            ("Reception 1", "Head office", "Ground floor, left of the lift"),
+            ("Reception 2", "Head office", "Ground floor, behind the desk"),
+            ("Leeds 1", "Leeds", "Open plan"),
+            ("Packing", "Warehouse", "Gate 3"),
+        ):
+            printer = NewPrinter(
+                name=name,
+                uri="ipp://192.0.2.20/ipp/print",
+                site_id=places[place].id,
+                location=location,
+            )
+            made_printer = printers.create(self.session, self.account_id, printer, TESTER)
+            self.printers.append(made_printer.id)
+        follow = NewQueue(name="Follow me", path="follow-me", type=QueueType.PULL)
+        self.queue_id = queues.create(self.session, self.account_id, follow, TESTER).id
+        for user, number in ((self.town.ada, "04A1B2C3D4E5F6"), (self.town.ben, "1B2C3D5E680")):
+            card = NewCard(user_id=user.id, number=number)
+            cards.create(self.session, self.account_id, card, TESTER, vault=self.vault)
+
+    def hear(self, gateway_id: GatewayId, age: timedelta) -> None:
+        gateways.on_enrolled(self.session, gateway_id, b"\x09" * 32, TESTER, vault=self.vault)
+        at = self.now - age
+        gateways.on_presence(self.session, gateway_id, here=age < timedelta(minutes=2), at=at)
+        health = {"services": {"ipp": {"ok": True, "says": "listening on 127.0.0.1:8631"}}}
+        gateways.on_heartbeat(
+            self.session, gateway_id, at=at, running={"errors": {}}, health=health
+        )
+
+    def send(
+        self,
+        title: str,
+        owner: UserId | None,
+        ago: timedelta,
+        *,
+        pages: int | None,
+        queue_id: QueueId | None = None,
+        claimed: str | None = None,
+        hold: Hold = Hold.OWNER,
+    ) -> JobId:
+        self.number += 1
+        job_id, at = JobId(new_id()), self.now - ago
+        fact = JobReceived(
+            job_id=job_id,
+            account_id=self.account_id,
+            queue_id=queue_id or self.queue_id,
+            number=self.number,
+            title=title,
+            state=JobState.PENDING_HELD,
+            reasons=(hold.value,),
+            identity="claimed" if claimed else "verified" if owner else "unknown",
+            owner_id=owner,
+            claimed_name=claimed,
+            source=Source("ipps", "10.1.4.22", "ALDER-LT-114"),
+            document_format="application/pdf",
+            size_bytes=287_342,
+            sha256="9c1e" + "0" * 58 + "77",
+            received_ms=41,
+            kept_until=at + timedelta(hours=24),
+            at=at,
+            ticket={"sides": "two-sided-long-edge", "copies": 1},
+        )
+        jobs.on_received(self.session, self.gateway_id, [fact])
+        count = JobCounted(
+            job_id=job_id,
+            account_id=self.account_id,
+            source="document",
+            confidence="high" if pages is not None else "none",
+            impressions=pages,
+            at=at + timedelta(milliseconds=106),
+            revision=2,
+            note="" if pages is not None else "PWG raster is not counted",
+        )
+        jobs.on_counted(self.session, self.gateway_id, [count])
+        return job_id
+
+    def print(self, job_id: JobId, printer_id: PrinterId, ago: timedelta, owner: UserId) -> None:
+        at = self.now - ago
+        steps = (
+            ("released", JobState.PENDING, 0),
+            ("started", JobState.PROCESSING, 3),
+            ("printed", JobState.COMPLETED, 2900),
+        )
+        for revision, (event, state, ms) in enumerate(steps, start=3):
+            change = JobChanged(
+                job_id=job_id,
+                account_id=self.account_id,
+                event=event,
+                state=state,
+                reasons=(),
+                at=at + timedelta(milliseconds=ms),
+                revision=revision,
+                printer_id=printer_id,
+                by="card" if event == "released" else "system",
+                by_user_id=owner if event == "released" else None,
+                first_byte_ms=4 if event == "started" else None,
+            )
+            jobs.on_changed(self.session, self.gateway_id, [change])
+        usage = UsageRecorded(
+            id=new_id(),
+            job_id=job_id,
+            account_id=self.account_id,
+            user_id=owner,
+            printer_id=printer_id,
+            impressions=7,
+            source="document",
+            confidence="high",
+            at=at + timedelta(seconds=3),
+        )
+        jobs.on_usage(self.session, self.gateway_id, [usage])
+
+    def work(self) -> JobId:
+        ada, ben = self.town.ada.id, self.town.ben.id
+        for n in range(34):
+            ago = timedelta(minutes=17 * n + 9)
+            owner = (ada, ben)[n % 2]
+            title = f"{('Invoice', 'Plan', 'Letter', 'Offer')[n % 4]} {2231 + n}.pdf"
+            job_id = self.send(title, owner, ago, pages=n % 9 + 1)
+            if n % 5:
+                self.print(job_id, self.printers[n % 4 + 1], ago - timedelta(minutes=4), owner)
+        self.send("Statement.urf", None, timedelta(minutes=44), pages=None, hold=Hold.QUARANTINE)
+        self.send("Poster A2.pdf", ada, timedelta(hours=2), pages=1, hold=Hold.UNCERTAIN)
+        held = self.send("Quarter report.pdf", ada, timedelta(minutes=2), pages=12)
+        tapped = JobChanged(
+            job_id=held,
+            account_id=self.account_id,
+            event="refused",
+            state=JobState.PENDING_HELD,
+            reasons=(Hold.OWNER.value, "media-empty"),
+            at=self.now - timedelta(seconds=70),
+            revision=3,
+            printer_id=self.printers[2],
+            by="card",
+            by_user_id=ada,
+            message="Reception 2 is out of paper in tray 1. Nothing was sent to it.",
+        )
+        jobs.on_changed(self.session, self.gateway_id, [tapped])
+        unknown = AuditRecorded(
+            id=new_id(),
+            event="card.unknown",
+            outcome="refused",
+            at=self.now - timedelta(minutes=6),
+            account_id=self.account_id,
+            printer_id=self.printers[1],
+            source="10.1.4.40",
+        )
+        audit.on_gateway_audit(self.session, self.gateway_id, [unknown])
+        return held
