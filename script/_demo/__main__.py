@@ -28,7 +28,9 @@ def read_arguments() -> tuple[Options, Path, bool]:
     parser.add_argument("--printer")
     parser.add_argument("--listen", default="127.0.0.1")
     parser.add_argument("--agent", type=Path)
-    parser.add_argument("--state", type=Path, default=Path(os.environ["SPOOLHOUSE_DEMO"]))
+    parser.add_argument(
+        "--state", type=Path, default=Path(os.environ.get("SPOOLHOUSE_DEMO", "var/demo"))
+    )
     given = parser.parse_args()
     if given.once and given.printer:
         parser.error("--once tells the story with the simulated printer; leave --printer out")

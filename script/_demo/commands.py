@@ -56,7 +56,7 @@ class Primary:
     program: Path
     state: Path
 
-    async def ask(self, *words: str, **options: str | int | None) -> Any:
+    async def ask(self, *words: str, stdin: str | None = None, **options: str | int | None) -> Any:
         """Run ``spoolhouse <words> --<options> --json``; returns what it answers."""
         flags = [
             text
@@ -64,5 +64,5 @@ class Primary:
             if value is not None
             for text in (f"--{name.replace('_', '-')}", str(value))
         ]
-        out = await run(self.program, *words, *flags, "--state", self.state, "--json")
+        out = await run(self.program, *words, *flags, "--state", self.state, "--json", stdin=stdin)
         return json.loads(out) if out.strip() else None

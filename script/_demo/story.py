@@ -143,16 +143,11 @@ class Story:
     async def _a_card_comes_and_goes(self) -> None:
         async with step("6. a new card for Ben", self.site.gateway.log) as line:
             number = new_card_number()
-            began = time.monotonic()
             card = await self.site.desk.add_card("ben", number)
-            works = await self._tap_until(number, lambda state: greets(state, "Ben"), began)
+            works = await self._tap_until(number, lambda state: greets(state, "Ben"))
             await self.terminal.sign_out()
-            began = time.monotonic()
             await self.site.desk.revoke_card(card)
-            await asyncio.sleep(TAP_EVERY_SECONDS - 1)
-            refused = await self._tap_until(
-                number, lambda state: state["state"] == "refused", began
-            )
+            refused = await self._tap_until(number, lambda state: state["state"] == "refused")
             line.says = (
                 f"6. a new card for Ben works at the gateway {works:.1f} s after it was added, and "
                 f"is refused {refused:.1f} s after it was revoked"
@@ -224,21 +219,25 @@ class Story:
             lambda state: state["state"] == "session", f"{username}'s session", since=mark
         )
 
-    async def _tap_until(self, card: str, wanted: Callable[[State], bool], began: float) -> float:
-        """Tap again and again until the terminal shows it; returns how long it took."""
+    async def _tap_until(self, card: str, wanted: Callable[[State], bool]) -> float:
+        """Tap from now on, again and again, until the terminal shows it; returns when."""
+        began = time.monotonic()
         while True:
-            mark = self.terminal.mark()
-            await self._tap(self.choose, card)
-            state = await self.terminal.wait_for(
-                lambda state: state["state"] in {"refused", "session"}, "an answer", since=mark
-            )
-            took = time.monotonic() - began
-            if wanted(state):
-                return took
-            require(took < CARD_SECONDS, f"after {took:.1f} s it still shows {state['state']}")
-            if state["state"] == "session":
-                await self.terminal.sign_out()
-            await asyncio.sleep(TAP_EVERY_SECONDS)
+            # At the readers in turn: the same card at the same one is a new tap only later.
+            for reader in (self.choose, self.print_all):
+                mark = self.terminal.mark()
+                await self._tap(reader, card)
+                state = await self.terminal.wait_for(
+                    lambda state: state["state"] in {"refused", "session", "printing"},
+                    "an answer", since=mark,
+                )  # fmt: skip
+                took = time.monotonic() - began
+                if wanted(state) and took <= CARD_SECONDS:
+                    return took
+                require(took < CARD_SECONDS, f"after {took:.1f} s it shows {state['state']}")
+                if state["state"] == "session":
+                    await self.terminal.sign_out()
+                await asyncio.sleep(TAP_EVERY_SECONDS / 2)
 
     async def _paper(self, before: int) -> bytes:
         """Wait for the next document at the printer; returns its bytes."""
@@ -284,7 +283,7 @@ def require(is_true: bool, otherwise: str) -> None:  # noqa: FBT001
 
 def greets(state: State, name: str) -> bool:
     shown = str((state.get("person") or {}).get("display_name", ""))
-    return state["state"] == "session" and shown.startswith(name)
+    return state["state"] in {"session", "printing"} and shown.startswith(name)
 
 
 def counted(job: Job) -> list[tuple[int, str]]:
