@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.ippeveprinter import EvePrinter, ippeveprinter
-from tests.support.people import ADAS_CARD, BENS_CARD
+from shared.cards import canonical, card_hash
+from shared.ids import CardId, new_id
+from shared.messages.records import CardRecord
+from tests.support.ippeveprinter import ippeveprinter
+from tests.support.people import ADAS_CARD, BENS_CARD, CARD_KEY, CLEOS_CARD
 from tests.support.site import Site, a_site
 
 DOCUMENT = b"%PDF-1.4\n" + b"% a report\n" * 20_000 + b"%%EOF\n"
@@ -85,5 +89,42 @@ async def test_printer_switched_off_says_so_and_prints_later(site: Site) -> None
     assert await site.next_document() == DOCUMENT
 
 
-def test_the_printer_is_one_that_nobody_here_wrote() -> None:
-    assert EvePrinter.__module__ == "tests.support.ippeveprinter"
+async def test_a_new_card_works_and_a_revoked_one_is_refused_at_once(site: Site) -> None:
+    alder, ben = site.people.alder, site.people.alder.users["ben"]
+    card = canonical("AA55AA55")
+    record = CardRecord(CardId(new_id()), ben.id, card_hash(CARD_KEY, card), card.last4)
+    site.people.feed.put(alder.stream, record)
+    await site.submit(DOCUMENT, user="ben")
+    await site.reader.tap("AA55AA55")
+    assert await site.next_document() == DOCUMENT
+    await site.submit(DOCUMENT, user="ben")
+    site.people.feed.remove(alder.stream, CardRecord, record.id)
+    await site.chooser.tap("AA55AA55")
+    async with asyncio.timeout(5):
+        while not await site.audited("card.unknown"):
+            await asyncio.sleep(0.02)
+    assert len(site.printer.documents()) == 1
+    assert site.query("SELECT count(*) FROM jobs WHERE state = 4") == [(1,)]
+
+
+async def test_a_card_of_another_account_moves_nothing_here(site: Site) -> None:
+    await site.submit(DOCUMENT, user="ada")
+    await site.reader.tap(CLEOS_CARD)
+    async with asyncio.timeout(5):
+        while not await site.audited("card.unknown"):
+            await asyncio.sleep(0.02)
+    assert site.printer.documents() == []
+    await site.reader.tap(ADAS_CARD)
+    assert await site.next_document() == DOCUMENT
+
+
+async def test_what_is_no_longer_served_is_gone_to_the_last_row(site: Site) -> None:
+    site.people.new_code("ABCD-2345")
+    await site.screen.pair("ABCD-2345")
+    await site.submit(DOCUMENT)
+    await site.agent.forget_account(site.people.alder.id)
+    assert site.query("SELECT count(*) FROM jobs") == [(0,)]
+    assert site.query("SELECT count(*) FROM terminals") == [(0,)]
+    assert (await site.screen.get("/terminal/events"))[0] == 401
+    (fact,) = await site.facts("account.forgotten")
+    assert fact["documents"] == 1

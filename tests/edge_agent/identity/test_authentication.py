@@ -3,12 +3,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -177,30 +177,6 @@ async def test_many_names_from_one_device_are_throttled(door: Door) -> None:
     assert (await door.password("ada", PASSWORD, device="terminal-2")).ok
 
 
-async def test_a_patient_guesser_gets_a_hundred_guesses_and_no_more(door: Door) -> None:
-    admitted = 0
-    for _ in range(150):
-        door.clock.move(hours=25)
-        admitted += (await door.password("ada", "wrong")).reason == "wrong-password"
-    assert admitted == 100
-    door.clock.move(days=100)
-    answer = await door.password("ada", PASSWORD)
-    assert answer.reason == "locked"
-    assert "new password" in answer.says
-
-
-async def test_many_devices_lock_strange_devices_but_not_the_persons_own(door: Door) -> None:
-    assert (await door.password("ada", PASSWORD, device="adas-desk")).ok
-    admitted = 0
-    for device in range(30):
-        for _ in range(5):
-            answer = await door.password("ada", "wrong", device=f"stranger-{device}")
-            admitted += answer.reason == "wrong-password"
-    assert admitted == 100
-    assert (await door.password("ada", PASSWORD, device="new-device")).reason == "locked"
-    assert (await door.password("ada", PASSWORD, device="adas-desk")).ok
-
-
 async def test_a_new_password_ends_every_lock(door: Door) -> None:
     for _ in range(5):
         await door.password("ada", "wrong")
@@ -264,17 +240,25 @@ async def test_a_clock_that_goes_back_makes_no_lock_longer(door: Door) -> None:
 
 
 async def test_known_and_unknown_names_take_the_same_time(door: Door) -> None:
-    async def median(name: str) -> float:
-        spans = []
-        for n in range(15):
+    spans: dict[str, list[float]] = {"ada": [], "nobody": []}
+    for n in range(20):
+        for name, taken in spans.items():
             began = time.perf_counter()
             await door.password(name, "wrong", device=f"{name}{n}")
-            spans.append(time.perf_counter() - began)
-        return statistics.median(spans)
-
-    known, unknown = await median("ada"), await median("nobody")
+            taken.append(time.perf_counter() - began)
+    # The quickest of each: whatever else this machine does can only add.
+    known, unknown = min(spans["ada"]), min(spans["nobody"])
     print(f"\nsign-in refused: known name {known * 1000:.1f} ms, unknown {unknown * 1000:.1f} ms")
-    assert abs(known - unknown) < 0.02
+    assert 0.6 < known / unknown < 1.6
+
+
+async def test_without_a_clock_people_sign_in_and_guessing_is_still_cut_short(door: Door) -> None:
+    door.clock.at = datetime(1970, 1, 1, 0, 0, 20, tzinfo=UTC)
+    assert (await door.card(ADAS_CARD)).ok
+    for _ in range(5):
+        assert (await door.password("ben", "wrong")).reason == "wrong-password"
+    assert (await door.password("ben", PASSWORD)).reason == "locked"
+    assert (await door.password("ada", PASSWORD)).ok
 
 
 async def test_an_account_may_limit_how_long_old_knowledge_counts(door: Door) -> None:

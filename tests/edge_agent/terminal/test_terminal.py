@@ -236,7 +236,9 @@ async def test_the_same_card_again_signs_out_and_another_card_changes_the_person
     await paired.screen.sees("session", having=lambda s: s["person"]["display_name"] == "Ben")
     await asyncio.sleep(1.6)  # the reader takes a card that lies there for one tap
     await paired.chooser.tap(BENS_CARD)
-    await paired.screen.sees("idle")
+    shown = await paired.screen.sees("idle")
+    assert shown["person"] is None
+    assert shown["jobs"] == []
 
 
 async def test_a_second_tap_while_printing_prints_nothing_twice(paired: Site) -> None:
