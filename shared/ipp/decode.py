@@ -16,9 +16,8 @@ from shared.ipp.buffer import (
     MAX_NAME_OCTETS,
     MAX_VALUE_OCTETS,
     Buffer,
-    skip_attributes,
 )
-from shared.ipp.errors import DecodeError
+from shared.ipp.errors import DecodeError, EndsEarlyError
 from shared.ipp.message import Attribute, Group, Header, Message
 from shared.ipp.syntaxes import ReadValue, readers
 from shared.ipp.tags import LAST_DELIMITER, Tag
@@ -33,6 +32,8 @@ _END: Final = int(Tag.END)
 _BEGIN_COLLECTION: Final = int(Tag.BEGIN_COLLECTION)
 _END_COLLECTION: Final = int(Tag.END_COLLECTION)
 _MEMBER_NAME: Final = int(Tag.MEMBER_NAME)
+
+_new: Final = tuple.__new__
 
 Attributes = list[tuple[str, list[Value]]]
 
@@ -52,7 +53,7 @@ def decode_message(
     """
     header = read_header(data)
     if header is None:
-        raise DecodeError("the message ends early", len(data))
+        raise EndsEarlyError(len(data))
     try:
         groups, end = _Parser(data, lenient=lenient).groups(HEADER_OCTETS)
         if end > max_octets:
@@ -116,14 +117,17 @@ class Decoder:
         """
         if self.message is None:
             header = read_header(self._buffer.start(HEADER_OCTETS))
-            raise DecodeError("the message ends early", len(self._buffer), header)
+            raise EndsEarlyError(len(self._buffer), header)
         return self.message
 
     def _first(self, data: bytes) -> Message | None:
-        _, end = skip_attributes(data, HEADER_OCTETS, self._max_octets)
-        if end is None:
+        """Most messages come whole, and those are looked at once."""
+        try:
+            message, end = decode_message(data, max_octets=self._max_octets, lenient=self._lenient)
+        except EndsEarlyError:
             return self._next(data)
-        return self._finish(data[:end], data[end:])
+        self.message, self.rest = message, data[end:]
+        return message
 
     def _next(self, data: bytes) -> Message | None:
         self._buffer.add(data)
@@ -157,7 +161,7 @@ class _Parser:
                 else:
                     raise DecodeError("an attribute before any group", position - 1)
         except IndexError:
-            raise DecodeError("the message ends early", len(data)) from None
+            raise EndsEarlyError(len(data)) from None
         return tuple([Group(tag, _freeze(attributes)) for tag, attributes in found]), position + 1
 
     def _attributes(self, position: int, into: Attributes) -> int:
@@ -174,21 +178,21 @@ class _Parser:
             if value_at - name_at > MAX_NAME_OCTETS + 2 or position - value_at > MAX_VALUE_OCTETS:
                 raise DecodeError("a name or value that is too long", start)
             if position > len(data):
-                raise DecodeError("the message ends early", len(data))
-            if value_at - 2 > name_at:
-                values = []
-                into.append((self._name(name_at, value_at - 2), values))
-            elif values is None:
-                raise DecodeError("an additional value of nothing", start)
-            if tag == _BEGIN_COLLECTION:
-                value, position = self._collection(position, start, raw, 1)
-                values.append(value)
-                continue
-            if tag in (_END_COLLECTION, _MEMBER_NAME):
-                raise DecodeError("a member outside a collection", start)
+                raise EndsEarlyError(len(data))
             try:
-                values.append(read[tag](raw))
+                if value_at - 2 > name_at:
+                    values = []
+                    into.append((data[name_at : value_at - 2].decode(), values))
+                elif values is None:
+                    raise DecodeError("an additional value of nothing", start)
+                if tag == _BEGIN_COLLECTION:
+                    value, position = self._collection(position, start, raw, 1)
+                    values.append(value)
+                else:
+                    values.append(read[tag](raw))
             except ValueError as error:
+                if value_at - 2 > name_at:
+                    self._name(name_at, value_at - 2)
                 raise DecodeError(_why(error), value_at) from None
         return position
 
@@ -233,7 +237,7 @@ class _Parser:
         if end - value_at > MAX_VALUE_OCTETS:
             raise DecodeError("a value that is too long", position)
         if end > len(data):
-            raise DecodeError("the message ends early", len(data))
+            raise EndsEarlyError(len(data))
         return tag, data[value_at:end], end
 
     def _end_collection(self, members: Attributes, raw: bytes, start: int) -> Collection:
@@ -263,7 +267,8 @@ def _need_values(members: Attributes, offset: int) -> None:
 
 
 def _freeze(attributes: Attributes) -> tuple[Attribute, ...]:
-    return tuple([Attribute(name, tuple(values)) for name, values in attributes])
+    # As Attribute(...) would, without its wrapper: one attribute is made per line of a request.
+    return tuple([_new(Attribute, (name, tuple(values))) for name, values in attributes])
 
 
 def _why(error: ValueError) -> str:

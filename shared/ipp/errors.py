@@ -17,3 +17,10 @@ class DecodeError(Exception):
         self.what = what
         self.offset = offset
         self.header = header
+
+
+class EndsEarlyError(DecodeError):
+    """So far it could be a message; more must come."""
+
+    def __init__(self, offset: int, header: Header | None = None) -> None:
+        super().__init__("the message ends early", offset, header)

@@ -126,6 +126,10 @@ def _extension(data: bytes) -> v.Unknown:
     return v.Unknown(Tag.EXTENSION, data)
 
 
+def _outside_collection(_: bytes) -> v.Value:
+    raise ValueError("a member outside a collection")
+
+
 def readers(errors: str) -> tuple[ReadValue, ...]:
     """One reader for each of the 256 tags; ``errors`` as in ``bytes.decode``."""
     known: dict[int, ReadValue] = {
@@ -147,6 +151,8 @@ def readers(errors: str) -> tuple[ReadValue, ...]:
         Tag.NATURAL_LANGUAGE: _word(v.NaturalLanguage, errors),
         Tag.MIME_MEDIA_TYPE: _word(v.MimeMediaType, errors),
         Tag.EXTENSION: _extension,
+        Tag.MEMBER_NAME: _outside_collection,
+        Tag.END_COLLECTION: _outside_collection,
     }
     others = {tag: _out_of_band(tag) for tag in range(LAST_OUT_OF_BAND + 1)}
     return tuple(known.get(tag) or others.get(tag) or _unknown(tag) for tag in range(256))
