@@ -9,6 +9,7 @@ from control_plane.database import Database, sqlite_url
 from control_plane.models import Base
 from control_plane.vault import Vault
 from tests.support.houses import Town, a_town
+from tests.support.postgresql import PostgreSql, running
 
 
 @pytest.fixture
@@ -28,3 +29,10 @@ def vault() -> Vault:
 @pytest.fixture
 def town(database: Database, vault: Vault) -> Town:
     return a_town(database, vault)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSql]:
+    """One server for all tests of a run; each gets a database of its own."""
+    with running() as server:
+        yield server
