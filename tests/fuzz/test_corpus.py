@@ -22,14 +22,15 @@ def _inputs() -> Iterator[tuple[str, Path]]:
     ("name", "path"), [pytest.param(n, p, id=f"{n}-{p.name}") for n, p in _inputs()]
 )
 def test_an_input_of_the_corpus_is_taken_or_refused(name: str, path: Path) -> None:
-    TARGETS[name](path.read_bytes())
+    check = TARGETS[name]
+    check(path.read_bytes())
 
 
-@pytest.mark.parametrize("fuzz", TARGETS.values(), ids=TARGETS)
-def test_each_target_takes_noise(fuzz: Callable[[bytes], None]) -> None:
+@pytest.mark.parametrize("check", TARGETS.values(), ids=TARGETS)
+def test_each_target_takes_noise(check: Callable[[bytes], None]) -> None:
     @given(st.binary(max_size=200))
     def try_noise(noise: bytes) -> None:
-        fuzz(noise)
+        check(noise)
 
     try_noise()
 
