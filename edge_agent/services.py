@@ -11,6 +11,7 @@ from edge_agent.health import HealthPage, Report
 from edge_agent.intake.ipp_server import IppServer
 from edge_agent.intake.tls import listener_context
 from edge_agent.keeper import Wanted
+from edge_agent.output.ipp_identify import identify
 from edge_agent.parts import Parts
 from edge_agent.readers.network import NetworkReader
 from edge_agent.readers.profiles import line_format_of
@@ -95,6 +96,8 @@ class Catalogue:
             port=631 if setting.port is None else setting.port,
             tls=self._tls(),
             trusted_hosts=self._host_names(),
+            state_dir=parts.state_dir,
+            identify=identify,
         )
 
     def _terminal_client(self, setting: ServiceSetting) -> Service:

@@ -64,6 +64,9 @@ class Hold(Enum):
     INCOMING = "job-incoming"  # created, and its documents are not complete yet
     UNCERTAIN = "spoolhouse-outcome-unknown"  # a person must look whether it printed
     QUARANTINE = "spoolhouse-unknown-user"  # nobody knows whose it is
+    PAUSED = "printer-stopped"  # the operator paused its queue
+    NEW = "job-held-on-create"  # the operator holds what newly comes to its queue
+    SUSPENDED = "job-suspended"  # taken back from its printer before anything was sent
 
 
 S, E = JobState, JobEvent

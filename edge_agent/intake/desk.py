@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edge_agent.intake.access import Requester, may_see
+from edge_agent.intake.access import CLAIMED, Requester, may_see
 from edge_agent.intake.ipp_call import IppCall, RefusedError, SignInNeededError
 from edge_agent.intake.job_attributes import JobView
 from edge_agent.intake.limits import IntakeLimits
+from edge_agent.intake.queue_control import QueueControl
 from edge_agent.intake.queues import Queues
+from edge_agent.intake.subscriptions import Subscriptions
 from edge_agent.intake.targets import Directory, path_of, read_path
 from edge_agent.jobs.model import Job
 from edge_agent.jobs.service import JobService
@@ -17,6 +20,7 @@ from shared.clock import Clock
 from shared.i18n import gettext as _
 from shared.ids import AccountId, JobId, PrinterId, UserId
 from shared.ipp.enums import Status
+from shared.messages.records import PrinterRecord
 
 
 class Audit(Protocol):
@@ -36,6 +40,10 @@ class Audit(Protocol):
     ) -> None: ...
 
 
+Identify = Callable[[PrinterRecord, Sequence[str], str], Awaitable[str | None]]
+"""Lets an output device show itself: which way, and a message. Answers why it cannot."""
+
+
 @dataclass(slots=True)
 class Desk:
     """One per gateway."""
@@ -43,9 +51,12 @@ class Desk:
     jobs: JobService
     directory: Directory
     queues: Queues
+    control: QueueControl
+    subscriptions: Subscriptions
     audit: Audit
     clock: Clock
     limits: IntakeLimits
+    identify: Identify | None = None
 
     async def job_of(self, call: IppCall) -> Job:
         """Find the job that the request names, if the requester may know of it.
@@ -54,16 +65,55 @@ class Desk:
             RefusedError: There is none, or it is somebody else's.
             SignInNeededError: It may be theirs, once they have signed in.
         """
-        number = _job_number(call)
+        return await self.find_job(call, _job_number(call))
+
+    async def find_job(self, call: IppCall, number: int) -> Job:
+        """Find a job of the queue by its number; raises as ``job_of`` does."""
         job = await self.jobs.find(number)
         target = call.target
-        if job is None or (job.account_id, job.queue_id) != (target.account.id, target.queue.id):
+        if (
+            job is None
+            or (job.account_id, job.queue_id) != (target.account.id, target.queue.id)
+            or self._is_purged(job)
+        ):
             raise RefusedError(
                 Status.CLIENT_ERROR_NOT_FOUND, _("There is no job %(number)s here.", number=number)
             )
         if not may_see(call.requester, job):
             raise not_yours(call.requester)
         return job
+
+    async def list_jobs(
+        self,
+        call: IppCall,
+        *,
+        only_mine: bool,
+        limit: int,
+        completed: bool | None = False,
+        after: int = 0,
+    ) -> list[Job]:
+        """List the queue's jobs that the requester may see."""
+        requester, target = call.requester, call.target
+        mine: dict[str, str] = {}
+        if requester.is_verified:
+            if only_mine or not requester.is_operator:
+                mine["owner_id"] = requester.user.id if requester.user else ""
+        elif requester.identity == CLAIMED:
+            mine = {"claimed_name": requester.name, "address": requester.address}
+        else:
+            return []  # who says no name has no jobs
+        jobs = await self.jobs.list_jobs(
+            target.account.id,
+            queue_id=target.queue.id,
+            completed=completed,
+            limit=limit,
+            after=after,
+            **mine,  # type: ignore[arg-type]
+        )
+        return [job for job in jobs if not self._is_purged(job)]
+
+    def _is_purged(self, job: Job) -> bool:
+        return job.state.is_final and job.number <= self.queues.status(job.queue_id).purged_upto
 
     def view(self, call: IppCall) -> JobView:
         """Make the view of jobs that the requester has."""

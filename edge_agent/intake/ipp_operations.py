@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from edge_agent.intake import document_operations as document
+from edge_agent.intake import job_changes as changes
 from edge_agent.intake import job_operations as job
+from edge_agent.intake import operator_operations as operator
 from edge_agent.intake import printer_operations as printer
 from edge_agent.intake import printing_operations as printing
+from edge_agent.intake import subscription_operations as subscription
 from edge_agent.intake.compression import CompressionError
 from edge_agent.intake.desk import Desk
 from edge_agent.intake.ipp_call import IppCall, RefusedError, SignInNeededError, unsupported_group
@@ -50,18 +54,67 @@ class Rule:
 
 
 O = Operation  # noqa: E741
+_FOR_ANYONE: Final[Mapping[Operation, Handler]] = {
+    O.GET_PRINTER_ATTRIBUTES: printer.get_printer_attributes,
+    O.GET_PRINTER_SUPPORTED_VALUES: operator.get_printer_supported_values,
+}
+_FOR_USERS: Final[Mapping[Operation, Handler]] = {
+    O.PRINT_JOB: printing.print_job,
+    O.VALIDATE_JOB: printing.validate_job,
+    O.CREATE_JOB: printing.create_job,
+    O.SEND_DOCUMENT: printing.send_document,
+    O.CLOSE_JOB: printing.close_job,
+    O.GET_JOBS: job.get_jobs,
+    O.GET_JOB_ATTRIBUTES: job.get_job_attributes,
+    O.CANCEL_JOB: job.cancel_job,
+    O.HOLD_JOB: job.hold_job,
+    O.RELEASE_JOB: job.release_job,
+    O.SET_JOB_ATTRIBUTES: changes.set_job_attributes,
+    O.REPROCESS_JOB: changes.resubmit_job,
+    O.RESUBMIT_JOB: changes.resubmit_job,
+    O.CANCEL_CURRENT_JOB: changes.cancel_current_job,
+    O.SUSPEND_CURRENT_JOB: changes.suspend_current_job,
+    O.RESUME_JOB: changes.resume_job,
+    O.CANCEL_MY_JOBS: changes.cancel_my_jobs,
+    O.GET_DOCUMENTS: document.get_documents,
+    O.GET_DOCUMENT_ATTRIBUTES: document.get_document_attributes,
+    O.SET_DOCUMENT_ATTRIBUTES: document.set_document_attributes,
+    O.CANCEL_DOCUMENT: document.cancel_document,
+    O.CREATE_PRINTER_SUBSCRIPTIONS: subscription.create_printer_subscriptions,
+    O.CREATE_JOB_SUBSCRIPTIONS: subscription.create_job_subscriptions,
+    O.GET_SUBSCRIPTION_ATTRIBUTES: subscription.get_subscription_attributes,
+    O.GET_SUBSCRIPTIONS: subscription.get_subscriptions,
+    O.RENEW_SUBSCRIPTION: subscription.renew_subscription,
+    O.CANCEL_SUBSCRIPTION: subscription.cancel_subscription,
+    O.GET_NOTIFICATIONS: subscription.get_notifications,
+    O.IDENTIFY_PRINTER: printer.identify_printer,
+}
+_FOR_OPERATORS: Final[Mapping[Operation, Handler]] = {
+    O.PAUSE_PRINTER: operator.pause_printer,
+    O.PAUSE_PRINTER_AFTER_CURRENT_JOB: operator.pause_printer,
+    O.RESUME_PRINTER: operator.resume_printer,
+    O.PURGE_JOBS: operator.purge_jobs,
+    O.SET_PRINTER_ATTRIBUTES: operator.set_printer_attributes,
+    O.ENABLE_PRINTER: operator.enable_printer,
+    O.DISABLE_PRINTER: operator.disable_printer,
+    O.HOLD_NEW_JOBS: operator.hold_new_jobs,
+    O.RELEASE_HELD_NEW_JOBS: operator.release_held_new_jobs,
+    O.RESTART_PRINTER: operator.restart_printer,
+    O.SHUTDOWN_PRINTER: operator.shutdown_printer,
+    O.STARTUP_PRINTER: operator.startup_printer,
+    O.RESTART_JOB: changes.restart_job,
+    O.PROMOTE_JOB: changes.promote_job,
+    O.SCHEDULE_JOB_AFTER: changes.schedule_job_after,
+    O.CANCEL_JOBS: changes.cancel_jobs,
+}
 OPERATIONS: Final[Mapping[Operation, Rule]] = {
-    O.PRINT_JOB: Rule(printing.print_job),
-    O.VALIDATE_JOB: Rule(printing.validate_job),
-    O.CREATE_JOB: Rule(printing.create_job),
-    O.SEND_DOCUMENT: Rule(printing.send_document),
-    O.CANCEL_JOB: Rule(job.cancel_job),
-    O.GET_JOB_ATTRIBUTES: Rule(job.get_job_attributes),
-    O.GET_JOBS: Rule(job.get_jobs),
-    O.GET_PRINTER_ATTRIBUTES: Rule(printer.get_printer_attributes, Who.ANYONE),
-    O.HOLD_JOB: Rule(job.hold_job),
-    O.RELEASE_JOB: Rule(job.release_job),
-    O.CLOSE_JOB: Rule(printing.close_job),
+    operation: Rule(handler, who)
+    for who, handlers in (
+        (Who.ANYONE, _FOR_ANYONE),
+        (Who.USER, _FOR_USERS),
+        (Who.OPERATOR, _FOR_OPERATORS),
+    )
+    for operation, handler in sorted(handlers.items())
 }
 del O
 

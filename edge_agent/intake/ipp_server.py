@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from aiohttp import hdrs, web
 
 from edge_agent.intake import ipp_operations, pages
 from edge_agent.intake.access import Requester
-from edge_agent.intake.desk import Audit, Desk
+from edge_agent.intake.desk import Audit, Desk, Identify
 from edge_agent.intake.hosts import TrustedHosts, is_loopback, split_authority
 from edge_agent.intake.http_connection import HttpConnection, HttpServer, Phase
 from edge_agent.intake.identify import Authentication, Connection, Identifier
@@ -25,14 +26,18 @@ from edge_agent.intake.ipp_call import (
 )
 from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.listener import Listener
+from edge_agent.intake.queue_control import QueueControl
+from edge_agent.intake.queue_status import StatusBoard
 from edge_agent.intake.queues import Queues
 from edge_agent.intake.request_rules import check_request, check_version
+from edge_agent.intake.subscriptions import Subscriptions
 from edge_agent.intake.targets import Directory, Target, Targets, job_number_in, path_of
 from edge_agent.jobs.service import JobService
 from edge_agent.service import Health
 from shared.clock import Clock
 from shared.i18n import DEFAULT_LANGUAGE, known_language, set_reader
 from shared.i18n import gettext as _
+from shared.ids import QueueId
 from shared.ipp.build import response
 from shared.ipp.encode import encode_message
 from shared.ipp.enums import Operation, Status
@@ -64,13 +69,31 @@ class IppServer:
         tls: ssl.SSLContext | None = None,
         trusted_hosts: Iterable[str] = (),
         limits: IntakeLimits | None = None,
+        state_dir: Path | None = None,
+        identify: Identify | None = None,
     ) -> None:
         self._limits = limits or IntakeLimits()
         self._targets = Targets(directory)
         self._identifier = Identifier(directory, authentication)
         self._hosts = TrustedHosts(trusted_hosts)
-        queues = Queues(clock, tuple(ipp_operations.OPERATIONS), has_tls=tls is not None)
-        self.desk = Desk(jobs, directory, queues, audit, clock, self._limits)
+        board = StatusBoard(clock, state_dir / "queues.json" if state_dir else None)
+        queues = Queues(
+            clock, sorted(ipp_operations.OPERATIONS), has_tls=tls is not None, board=board
+        )
+        subscriptions = Subscriptions(clock)
+        self.desk = Desk(
+            jobs,
+            directory,
+            queues,
+            QueueControl(jobs),
+            subscriptions,
+            audit,
+            clock,
+            self._limits,
+            identify,
+        )
+        jobs.on_changed(subscriptions.on_job_changed)
+        board.on_change(self._on_queue_changed)
         self._host, self._port, self._tls = host, port, tls
         self._server: HttpServer | None = None
         self._listener: Listener | None = None
@@ -113,6 +136,10 @@ class IppServer:
         if not self.desk.jobs.has_room():
             return Health(ok=False, says=_("There is no room for more jobs."), figures=figures)
         return Health(ok=True, says=_("IPP takes jobs."), figures=figures)
+
+    def _on_queue_changed(self, queue_id: QueueId, *, configured: bool) -> None:
+        stopped = self.desk.queues.status(queue_id).is_paused
+        self.desk.subscriptions.on_queue_changed(queue_id, stopped=stopped, configured=configured)
 
     # --- one request --------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from shared.i18n import mark
 from shared.ipp.decode import decode_groups
 from shared.ipp.errors import DecodeError
 from shared.ipp.message import Attribute
-from shared.job_states import JobState, hold_keywords
+from shared.job_states import Hold, JobState, hold_keywords
 
 DEFAULT_OF_GET_JOBS: Final = ("job-id", "job-uri")
 OF_A_NEW_JOB: Final = ("job-id", "job-uri", "job-state", "job-state-reasons", "job-state-message")
@@ -80,6 +80,11 @@ def template_of(job: Job) -> tuple[Attribute, ...]:
     return (*ours, *(item for group in groups for item in group.attributes))
 
 
+def state_of(job: Job) -> JobState:
+    """Give ``job-state``: what only waits for its paused queue is pending (RFC 8011 5.3.8)."""
+    return JobState.PENDING if job.holds == {Hold.PAUSED} else job.state
+
+
 def reasons_of(job: Job) -> tuple[str, ...]:
     """Give ``job-state-reasons``; a held job always has one (I9)."""
     reasons = (*hold_keywords(job.holds), *job.reasons)
@@ -108,7 +113,7 @@ def seconds(moment: datetime | None) -> int | None:
 
 _OF_THE_JOB: Final[dict[str, Callable[[Job], Attribute]]] = {
     "job-id": lambda j: a.integer("job-id", j.number),
-    "job-state": lambda j: a.enum("job-state", j.state),
+    "job-state": lambda j: a.enum("job-state", state_of(j)),
     "job-state-reasons": lambda j: a.keyword("job-state-reasons", *reasons_of(j)),
     "job-state-message": lambda j: a.text("job-state-message", message_of(j)),
     "job-uuid": lambda j: a.uri("job-uuid", f"urn:uuid:{j.id}"),

@@ -109,8 +109,13 @@ def read_order(desk: Desk, call: IppCall) -> Order:
     holds = set()
     if is_pull:
         holds.add(Hold.OWNER)
-    if ticket.is_held_by_sender or desk.queues.status(queue.id).holds_new_jobs:
+    if ticket.is_held_by_sender:
         holds.add(Hold.SENDER)
+    status = desk.queues.status(queue.id)
+    if status.holds_new_jobs:
+        holds.add(Hold.NEW)
+    if status.is_paused:
+        holds.add(Hold.PAUSED)
     title = asked.find_text("job-name") or asked.find_text("document-name") or _("Untitled")
     new = NewJob(
         account_id=target.account.id,

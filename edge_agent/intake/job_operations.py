@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from edge_agent.intake.access import CLAIMED, may_change
+from edge_agent.intake.access import may_change
 from edge_agent.intake.desk import Desk, not_yours
 from edge_agent.intake.ipp_call import IppCall, RefusedError
 from edge_agent.intake.job_attributes import DEFAULT_OF_GET_JOBS, describe_job
@@ -52,27 +52,19 @@ async def get_jobs(desk: Desk, call: IppCall) -> Message:
 async def _list(desk: Desk, call: IppCall, which: str, limit: int) -> Sequence[Job]:
     check_is_known(call)
     check_is_somebody(call)
-    requester, target = call.requester, call.target
-    only_mine = call.asked.find_boolean("my-jobs") or False
-    mine: dict[str, object] = {}
-    if requester.is_verified:
-        if only_mine or not requester.is_operator:
-            mine["owner_id"] = requester.user.id if requester.user else ""
-    elif requester.identity == CLAIMED:
-        mine = {"claimed_name": requester.name, "address": requester.address}
-    else:
-        return ()  # who says no name has no jobs
-    if not _STATES.get(which, True):
-        return ()
-    jobs = await desk.jobs.list_jobs(
-        target.account.id,
-        queue_id=target.queue.id,
-        completed=_COMPLETED.get(which, False),
-        limit=limit,
-        **mine,  # type: ignore[arg-type]
-    )
     states = _STATES.get(which)
-    return jobs if states is None else [job for job in jobs if job.state in states]
+    if states == ():
+        return ()
+    jobs = await desk.list_jobs(
+        call,
+        only_mine=call.asked.find_boolean("my-jobs") or False,
+        limit=limit if states is None else _MOST_LISTED,
+        completed=_COMPLETED.get(which, False),
+        after=(call.asked.find_integer("first-job-id") or 1) - 1,
+    )
+    if states is not None:
+        jobs = [job for job in jobs if job.state in states]
+    return jobs[:limit]
 
 
 async def get_job_attributes(desk: Desk, call: IppCall) -> Message:

@@ -39,6 +39,7 @@ JOB_CREATION: Final = (
     "requesting-user-name",
 )
 TIME_OUT_SECONDS: Final = 300
+IDENTIFY_ACTIONS: Final = ("display", "sound")
 
 # What 'job-template' names in requested-attributes, beside <template>-default/-supported/-ready.
 _MORE_TEMPLATE: Final = frozenset(
@@ -211,8 +212,8 @@ def _description(face: QueueFace) -> list[Attribute]:
         a.media_type("document-format-preferred", PDF),
         a.media_type("document-format-supported", *table.formats),
         a.language("generated-natural-language-supported", "en", "de"),
-        a.keyword("identify-actions-default", "display"),
-        a.keyword("identify-actions-supported", "display"),
+        a.keyword("identify-actions-default", IDENTIFY_ACTIONS[0]),
+        a.keyword("identify-actions-supported", *IDENTIFY_ACTIONS),
         a.keyword("ipp-features-supported", "ipp-everywhere"),
         a.keyword("ipp-versions-supported", *VERSIONS),
         a.keyword("job-creation-attributes-supported", *JOB_CREATION, *template_names),

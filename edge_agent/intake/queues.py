@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
 from edge_agent.intake import attributes as a
+from edge_agent.intake import subscriptions
 from edge_agent.intake.access import must_sign_in
 from edge_agent.intake.capabilities import GENERIC, Capabilities
 from edge_agent.intake.job_attributes import seconds
 from edge_agent.intake.printer_attributes import PrinterAttributes, QueueFace
+from edge_agent.intake.queue_status import QueueStatus, StatusBoard
 from edge_agent.intake.targets import Target
+from edge_agent.intake.templates import SETTABLE as SETTABLE_OF_A_JOB
 from shared.clock import Clock
 from shared.i18n import gettext as _
 from shared.ids import QueueId
-from shared.ipp.enums import Operation, PrinterState
+from shared.ipp.enums import Operation
 from shared.ipp.message import Attribute
 
 _MOST_REMEMBERED: Final = 256
 
-
-@dataclass(slots=True)
-class QueueStatus:
-    """How a queue is just now."""
-
-    changed_at: datetime
-    configured_at: datetime
-    is_paused: bool = False
-    is_accepting: bool = True
-    holds_new_jobs: bool = False
-    operator_message: str = ""
-    active: int = 0  # jobs being printed
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def state(self) -> PrinterState:
-        if self.is_paused:
-            return PrinterState.STOPPED
-        return PrinterState.PROCESSING if self.active else PrinterState.IDLE
+MORE: Final = (
+    a.keyword("job-settable-attributes-supported", *SETTABLE_OF_A_JOB),
+    a.keyword("document-settable-attributes-supported", "document-name"),
+    a.keyword("printer-settable-attributes-supported", "printer-message-from-operator"),
+    a.integer("ippget-event-life", subscriptions.EVENT_LIFE_SECONDS),
+    a.keyword("notify-events-default", *subscriptions.DEFAULT_EVENTS),
+    a.keyword("notify-events-supported", *subscriptions.EVENTS),
+    a.integer("notify-lease-duration-default", subscriptions.DEFAULT_LEASE_SECONDS),
+    a.ranges("notify-lease-duration-supported", (0, subscriptions.LONGEST_LEASE_SECONDS)),
+    a.integer("notify-max-events-supported", subscriptions.MOST_EVENTS),
+    a.keyword("notify-pull-method-supported", "ippget"),
+)
 
 
 class Queues:
@@ -51,26 +45,25 @@ class Queues:
         operations: Sequence[Operation],
         *,
         has_tls: bool,
+        board: StatusBoard,
         capabilities: Mapping[QueueId, Capabilities] | None = None,
     ) -> None:
         self._clock = clock
         self.operations = tuple(operations)
         self._has_tls = has_tls
         self._capabilities = capabilities or {}
-        self._started_at = clock.now()
-        self._statuses: dict[QueueId, QueueStatus] = {}
+        self._board = board
         self._faces: dict[tuple[str, str, bool], tuple[Target, PrinterAttributes]] = {}
-        self.more_attributes: tuple[Attribute, ...] = ()
 
     def capabilities(self, target: Target) -> Capabilities:
         return self._capabilities.get(target.queue.id, GENERIC)
 
     def status(self, queue_id: QueueId) -> QueueStatus:
-        status = self._statuses.get(queue_id)
-        if status is None:
-            status = QueueStatus(self._started_at, self._started_at)
-            self._statuses[queue_id] = status
-        return status
+        return self._board.status(queue_id)
+
+    async def change(self, queue_id: QueueId, **changes: Any) -> QueueStatus:
+        """Change how a queue is; on disk when this returns."""
+        return await self._board.change(queue_id, **changes)
 
     def attributes(
         self, target: Target, authority: str, *, secure: bool, loopback: bool
@@ -83,22 +76,26 @@ class Queues:
         if len(self._faces) >= _MOST_REMEMBERED:
             self._faces.clear()
         face = self._face(target, authority, secure=secure, loopback=loopback)
-        made = PrinterAttributes(face, self.more_attributes)
+        made = PrinterAttributes(face, MORE)
         self._faces[key] = (target, made)
         return made
 
-    def live(self, target: Target, queued: int, *, has_room: bool) -> list[Attribute]:
+    def live(
+        self, target: Target, queued: int, *, is_printing: bool, has_room: bool
+    ) -> list[Attribute]:
         """Give the attributes that change by themselves."""
         now = self._clock.now()
         status = self.status(target.queue.id)
+        state = status.state(is_printing=is_printing)
         accepting = status.is_accepting and has_room
         reasons = [
+            *(["shutdown"] if status.is_shut_down else []),
             *(["paused"] if status.is_paused else []),
             *([] if has_room else ["spool-area-full-warning"]),
             *(["hold-new-jobs"] if status.holds_new_jobs else []),
         ]
         return [
-            a.enum("printer-state", status.state),
+            a.enum("printer-state", state),
             a.keyword("printer-state-reasons", *(reasons or ["none"])),
             a.text("printer-state-message", _says(status, has_room=has_room)),
             a.boolean("printer-is-accepting-jobs", value=accepting),
@@ -146,6 +143,8 @@ class Queues:
 def _says(status: QueueStatus, *, has_room: bool) -> str:
     if not has_room:
         return _("There is no room for more jobs just now; waiting jobs can be printed.")
+    if status.is_shut_down:
+        return _("The operator has shut this queue down.")
     if status.is_paused:
         return _("The operator has paused this queue.")
     if not status.is_accepting:

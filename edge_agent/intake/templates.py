@@ -57,6 +57,29 @@ PRINT_SCALING: Final = ("auto", "auto-fit", "fill", "fit", "none")
 _SEVERAL: Final = frozenset({"finishings", "overrides", "page-ranges"})
 # Acted on here; never sent on to a printer.
 OURS: Final = frozenset({"job-hold-until", "job-priority", "job-sheets"})
+SENT_ON: Final = frozenset(
+    {
+        "copies",
+        "finishings",
+        "media",
+        "media-col",
+        "multiple-document-handling",
+        "number-up",
+        "orientation-requested",
+        "output-bin",
+        "overrides",
+        "page-ranges",
+        "print-color-mode",
+        "print-content-optimize",
+        "print-quality",
+        "print-rendering-intent",
+        "print-scaling",
+        "printer-resolution",
+        "sides",
+    }
+)
+
+SETTABLE: Final = ("job-name", "job-hold-until", *sorted(SENT_ON))  # Set-Job-Attributes
 
 
 @lru_cache(maxsize=64)

@@ -82,7 +82,12 @@ class Delivery:
         if number is None:
             raise PrinterUnavailableError(words.NO_IPP, 60.0)
         self._note_ignored(created)
-        await self._on_progress(Progress(printer_job_id=number, first_byte=True))
+        try:
+            await self._on_progress(Progress(printer_job_id=number, first_byte=True))
+        except Exception:
+            # Canceled meanwhile: the printer must not wait for a document that never comes.
+            await self._watch.cancel(number)
+            raise
         answer: Message | Outcome = created
         for page in batch:
             answer = await self._send_document(number, page, last=page is batch[-1])
