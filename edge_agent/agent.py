@@ -35,6 +35,7 @@ from shared.messages.records import gateway_stream
 log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 4.0
+LINK_AGAIN_SECONDS: Final = 10.0
 
 
 class Link(Protocol):
@@ -75,14 +76,13 @@ class Agent:
         """Run until cancelled; then end within five seconds, leaving nothing half done."""
         await self.parts.start()
         try:
-            self._link = self._make_link(self)
             loop = asyncio.get_running_loop()
             self.parts.directory.subscribe(lambda *_: _set_soon(loop, self._changed))
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.parts.audit.run(), name="audit")
                 group.create_task(self.keeper.run(), name="services")
                 group.create_task(self._follow_configuration(), name="configuration")
-                group.create_task(self._link.run(), name="link")
+                group.create_task(self._keep_link(), name="link")
         finally:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_SECONDS):
@@ -154,6 +154,17 @@ class Agent:
                 self._running = received
             self.ready.set()
             await self._changed.wait()
+
+    async def _keep_link(self) -> None:
+        """Keep the line; whatever goes wrong with it, printing goes on."""
+        while True:
+            try:
+                self._link = self._make_link(self)
+                await self._link.run()
+            except Exception:
+                log.exception("the link failed; printing goes on, and it is tried again")
+            self._link = NoLink()
+            await asyncio.sleep(LINK_AGAIN_SECONDS)
 
     def _received(self) -> StreamCursor | None:
         return self.parts.replica.cursor(gateway_stream(self.parts.gateway_id))

@@ -69,7 +69,7 @@ class Parts:
 
     def _on_job_changed(self, job: Job) -> None:
         self.printers.on_job_changed(job)
-        self.stations.on_job_changed(job.account_id, job.owner_id)
+        self.stations.on_job_changed(job.account_id, job.owner_id, job.printer_id)
 
 
 def build_parts(

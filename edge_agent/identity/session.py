@@ -230,6 +230,9 @@ class Station:
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self._refresh(person), name="refresh jobs")
 
+    def on_printer_changed(self) -> None:
+        self._tell()
+
     # --- inside -------------------------------------------------------------------------------
 
     def _signed_in(self) -> Person | None:
@@ -319,8 +322,13 @@ class Stations:
             self._stations[key] = Station(*key, self._calls, self._audit, self._clock)
         return self._stations[key]
 
-    def on_job_changed(self, account_id: AccountId, owner_id: UserId | None) -> None:
+    def on_job_changed(
+        self, account_id: AccountId, owner_id: UserId | None, printer_id: PrinterId | None
+    ) -> None:
+        """Tell the stations that show the job or its printer."""
         for station in self._stations.values():
+            if station.printer_id == printer_id:
+                station.on_printer_changed()
             if station.account_id == account_id:
                 station.on_job_changed(owner_id)
 

@@ -82,9 +82,15 @@ async def test_from_tap_to_first_byte(site: Site, capsys: pytest.CaptureFixture[
 
 
 async def test_printer_switched_off_says_so_and_prints_later(site: Site) -> None:
+    site.people.new_code("ABCD-2345")
+    await site.screen.pair("ABCD-2345")
     await site.submit(DOCUMENT)
     site.printer.stop()
     await site.reader.tap(ADAS_CARD)
+    shown = await site.screen.sees(
+        "printing", having=lambda state: state["printer"]["status"] == "unreachable"
+    )
+    assert shown["printer"]["says"]
     site.printer.start()
     assert await site.next_document() == DOCUMENT
 
