@@ -146,6 +146,17 @@ def test_signing_in_by_name_uses_the_keys_on_the_panel(
     expect(page.get_by_label("Password")).to_have_value("")
 
 
+def test_a_job_that_the_printer_refused_says_why(
+    terminal: tuple[Page, Trouble], gateway: SayingGateway
+) -> None:
+    page, _ = terminal
+    gateway.state = session()
+    gateway.answers["release"] = (200, {"released": [], "refused": {"job-1": "It is damaged."}})
+    page.goto(gateway.url)
+    page.locator("#print").click()
+    expect(page.get_by_text("It is damaged.")).to_be_visible()
+
+
 def test_a_gateway_that_falls_silent_is_said_and_the_names_are_gone(
     terminal: tuple[Page, Trouble], gateway: SayingGateway
 ) -> None:

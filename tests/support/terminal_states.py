@@ -67,5 +67,6 @@ STATES: dict[str, dict[str, Any]] = {
         "state": "printing",
         "message": "Printing 2 jobs, 13 pages",
     },
+    "pin": {**session(jobs=()), "state": "pin", "signs_out_in": 20},
     "refused": {**IDLE, "state": "refused", "message": "We do not know this card"},
 }

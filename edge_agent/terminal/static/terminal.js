@@ -43,7 +43,8 @@ async function post(path, body) {
       signal: AbortSignal.timeout(15000),
     });
     const said = await answer.json().catch(() => ({}));
-    return { ok: answer.ok, message: typeof said.message === "string" ? said.message : "" };
+    const message = typeof said.message === "string" ? said.message : "";
+    return { ok: answer.ok, message, refused: Object.values(said.refused || {}) };
   } catch {
     return { ok: false, message: words().failed };
   } finally {
@@ -74,8 +75,8 @@ async function reconnect(source) {
   answer?.body?.cancel();
   if (answer && (answer.status === 401 || answer.status === 403)) {
     heard();
+    // Asking again would only fill the audit: the next thing to happen here is pairing.
     take({ state: "unpaired" });
-    if (panel.source === source) setTimeout(reconnect, RETRY_MS * 5, source);
   } else {
     listen();
   }
@@ -335,6 +336,7 @@ $("print").addEventListener("click", async () => {
   if (job_ids.length === 0) return;
   const answer = await post("release", { job_ids });
   if (!answer.ok) toast(answer);
+  else if (answer.refused.length > 0) toast({ message: answer.refused[0] });
 });
 
 $("sign-out").addEventListener("click", async () => {
