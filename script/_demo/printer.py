@@ -74,4 +74,5 @@ def printer_environment(address: str) -> dict[str, str]:
 def received(output: Path) -> list[Path]:
     """The documents that reached the printer, oldest first."""
     files = [path for path in output.iterdir() if path.suffix != ".prn" and path.is_file()]
-    return sorted(files, key=lambda path: int(path.name.partition("-")[0]))
+    # By time: a printer that was switched off and on again counts its jobs from 1.
+    return sorted(files, key=lambda path: path.stat().st_mtime_ns)

@@ -87,7 +87,7 @@ class DemoSite:
         """What the printer received, oldest first."""
         output = Path(self.site["printer"]["output_dir"])
         files = [path for path in output.iterdir() if path.suffix != ".prn"]
-        return sorted(files, key=lambda path: int(path.name.partition("-")[0]))
+        return sorted(files, key=lambda path: path.stat().st_mtime_ns)
 
     def next_paper(self, before: int, seconds: float = 15.0) -> bytes:
         """The next document at the printer, whole."""
