@@ -21,6 +21,7 @@ from edge_agent.jobs.service import JobService
 from edge_agent.jobs.store import JobStore
 from edge_agent.jobs.transaction import Transaction
 from edge_agent.output.ipp import IppDriver
+from edge_agent.output.printer_pins import PrinterPins
 from edge_agent.output_service import OutputService
 from edge_agent.spool.spool import Spool
 from edge_agent.storage import StorageService
@@ -104,7 +105,8 @@ def build_parts(
     directory = Directory(replica, gateway_id, unseal, clock)
     jobs = JobService(store, spool, clock, counter=counter or PageCounter())
     storage = StorageService(jobs, calls)
-    driver = IppDriver(clock, user_name=lambda job: _user_name(directory, job))
+    pins = PrinterPins(state_dir / "printer-pins.json")
+    driver = IppDriver(clock, user_name=lambda job: _user_name(directory, job), pins=pins)
     return Parts(
         state_dir,
         gateway_id,

@@ -25,6 +25,8 @@ from edge_agent.output.ipp_client import (
 from edge_agent.output.ipp_delivery import Delivery
 from edge_agent.output.ipp_refusals import unavailable
 from edge_agent.output.ipp_watch import Watch
+from edge_agent.output.printer_pins import PrinterPins
+from edge_agent.output.printer_tls import Trust
 from shared.clock import Clock
 from shared.ids import PrinterId
 from shared.ipp import Operation, Status, each, request
@@ -54,6 +56,7 @@ class IppDriver:
         user_name: Callable[[Job], str] = claimed_name,
         patience: Patience | None = None,
         tls: ssl.SSLContext | None = None,
+        pins: PrinterPins | None = None,
     ) -> None:
         """Make a driver for any number of printers.
 
@@ -61,12 +64,14 @@ class IppDriver:
             clock: For the pauses between questions.
             user_name: Whose name is sent as ``requesting-user-name``.
             patience: How long we wait for a printer.
-            tls: What is trusted at ``ipps:`` addresses; the system's authorities otherwise.
+            tls: Whose certificates are trusted at ``ipps:``; the system's authorities otherwise.
+            pins: Where the certificates of printers that sign their own are remembered.
         """
         self._clock = clock
         self._user_name = user_name
         self._patience = patience or Patience()
         self._tls = tls
+        self._pins = pins or PrinterPins()
         self._known: dict[tuple[PrinterId, str], tuple[float, Capabilities]] = {}
 
     async def deliver(
@@ -108,7 +113,8 @@ class IppDriver:
             PrinterUnavailableError: The printer's address is none.
         """
         try:
-            return IppClient(printer.uri, patience=self._patience, tls=self._tls)
+            trust = Trust(printer.id, self._pins, self._tls)
+            return IppClient(printer.uri, patience=self._patience, trust=trust)
         except ValueError as error:
             log.warning("printer %s: %s", printer.name, error)
             raise PrinterUnavailableError(words.BAD_ADDRESS, WRONG_SECONDS) from None

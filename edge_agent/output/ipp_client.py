@@ -8,7 +8,6 @@ closed while it idled is never mistaken for one that broke.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from edge_agent.output.printer_tls import Trust
 from shared.ipp import DecodeError, Message, decode_message, encode_message
 
 MAX_ANSWER_OCTETS: Final = 1024 * 1024
@@ -73,11 +73,12 @@ class Body:
 class IppClient:
     """Speaks to one printer."""
 
-    def __init__(self, uri: str, *, patience: Patience, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, uri: str, *, patience: Patience, trust: Trust | None = None) -> None:
+        """Speak to a printer; without ``trust`` only the system's authorities count."""
         self.uri = uri
         self._url = http_url(uri)
         self._patience = patience
-        self._tls = tls
+        self._trust = trust
 
     async def ask(self, message: Message, body: Body | None = None) -> Message:
         """Send a request and wait for its answer, whatever its status.
@@ -91,16 +92,30 @@ class IppClient:
         upload = _Upload(head, body, self._patience)
         try:
             async with upload.deadline:
-                status, answer = await self._post(upload)
+                status, answer = await self._post_to_known(upload)
         except TimeoutError:
             raise upload.broken("the printer fell silent") from None
         finally:
             await upload.close()
         return _decode(status, answer)
 
+    async def _post_to_known(self, upload: _Upload) -> tuple[int, bytes]:
+        """Send; a printer that signs its own certificate is met first, and known from then on."""
+        try:
+            return await self._post(upload)
+        except UntrustedError:
+            if self._trust is None or self._trust.has_pin(self._url):
+                raise
+        try:
+            await self._trust.meet(self._url)
+        except OSError as error:
+            raise NotReachedError(str(error)) from None
+        return await self._post(upload)
+
     async def _post(self, upload: _Upload) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._patience.connect)
-        connector = aiohttp.TCPConnector(force_close=True, ssl=self._tls or True)
+        shown = self._trust.of(self._url) if self._trust is not None else True
+        connector = aiohttp.TCPConnector(force_close=True, ssl=shown)
         headers = {**_HEADERS, "Content-Length": str(upload.size_bytes)}
         try:
             async with (
@@ -112,8 +127,11 @@ class IppClient:
                 ) as response,
             ):
                 return response.status, await _read_answer(response)
-        except aiohttp.ClientSSLError as error:
-            raise UntrustedError(str(error)) from None
+        except (
+            aiohttp.ClientConnectorCertificateError,
+            aiohttp.ServerFingerprintMismatch,
+        ) as error:
+            raise UntrustedError(repr(error)) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotReachedError(str(error)) from None
         except (aiohttp.ClientError, OSError) as error:
