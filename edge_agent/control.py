@@ -8,17 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_agent.calls import CallFailedError
 from edge_agent.jobs.errors import IllegalTransitionError, JobNotFoundError
 from edge_agent.jobs.model import Actor
-from edge_agent.output.ipp_client import (
-    BrokenError,
-    IppClient,
-    NotIppError,
-    NotReachedError,
-    Patience,
-)
+from edge_agent.output.ipp_identify import identify
 from edge_agent.sync.commands import CommandRefusedError
 from shared.ids import AccountId, JobId, PrinterId, UserId, is_id
-from shared.ipp.build import request
-from shared.ipp.enums import Operation
 from shared.messages.calls import ReleaseJobs
 from shared.messages.commands import Command, CommandKind
 
@@ -26,7 +18,7 @@ if TYPE_CHECKING:
     from edge_agent.agent import Agent
 
 RELEASE_SECONDS: Final = 20.0
-REFUSED: Final = 0x0400  # this and above are IPP errors
+IDENTIFY_ACTIONS: Final = ("sound", "display", "flash")
 
 Act = Callable[[Command], Awaitable[Mapping[str, Any]]]
 
@@ -82,13 +74,9 @@ class Control:
         )
         if printer is None:
             raise CommandRefusedError("this gateway does not know the printer")
-        asked = request(Operation.IDENTIFY_PRINTER, printer.uri, user="spoolhouse")
-        try:
-            answer = await IppClient(printer.uri, patience=Patience()).ask(asked)
-        except (NotReachedError, BrokenError, NotIppError, ValueError) as error:
-            raise CommandRefusedError(f"the printer does not answer: {error}") from None
-        if answer.code >= REFUSED:
-            raise CommandRefusedError("the printer cannot make itself known")
+        refusal = await identify(printer, IDENTIFY_ACTIONS, "")
+        if refusal is not None:
+            raise CommandRefusedError(refusal)
         return {"says": "the printer makes itself known"}
 
     async def _diagnose(self, _command: Command) -> Mapping[str, Any]:

@@ -71,7 +71,7 @@ async def test_a_printer_makes_itself_known(site: Site) -> None:
     with pytest.raises(CommandRefusedError):
         await do(site, CommandKind.IDENTIFY_PRINTER, **{**of, "account_id": site.people.cedar.id})
     site.printer.stop()
-    with pytest.raises(CommandRefusedError, match="does not answer"):
+    with pytest.raises(CommandRefusedError):
         await do(site, CommandKind.IDENTIFY_PRINTER, **of)
 
 
