@@ -80,6 +80,31 @@ class Backoff:
         return random.uniform(0.05, min(cap, self.first_seconds * 2 ** min(attempt, 16)))  # noqa: S311
 
 
+class _Attempt:
+    """One connection from its first byte to its last; ended by whoever says so first."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.was_up = False
+        self.says = ""
+
+    def end(self, says: str) -> None:
+        self.says = self.says or says
+        self.over.set()
+
+    def guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """Wrap a callback: what it raises ends the connection, not paho's thread."""
+
+        def wrapped(*arguments: Any) -> None:
+            try:
+                callback(*arguments)
+            except Exception as error:
+                log.exception("a callback of the MQTT connection failed")
+                self.end(f"{type(error).__name__}: {error}")
+
+        return wrapped
+
+
 class Connection:
     """Keeps one connection up until it is stopped."""
 
@@ -158,10 +183,10 @@ class Connection:
 
     def _connect_once(self) -> tuple[bool, str]:
         """Connect and stay until it ends; whether it was up, and why it ended."""
-        ended: list[str] = []
-        was_up: list[bool] = []
+        attempt = _Attempt()
+        client: mqtt.Client | None = None
         try:
-            client = self._new_client(ended, was_up)
+            client = self._new_client(attempt)
             self._client = client
             client.connect(
                 self.options.host,
@@ -170,16 +195,22 @@ class Connection:
                 clean_start=self.options.session_expiry_seconds == 0,
                 properties=self._connect_properties(),
             )
-            client.loop_forever()
+            # paho's own thread, never loop_forever() in ours: then publishing in one thread and
+            # the loop in another would write to one TLS socket at once ("bad record mac").
+            client.loop_start()
+            attempt.over.wait()
         except Exception as error:  # noqa: BLE001  # whatever it was: say so, and try again
-            ended.append(str(error) or type(error).__name__)
+            attempt.end(str(error) or type(error).__name__)
             self._answered |= isinstance(error, ssl.SSLError)
         finally:
             self._up = False
             self._client = None
-        return bool(was_up), ended[0] if ended else "closed"
+            if client is not None:
+                client.disconnect()
+                client.loop_stop()
+        return attempt.was_up, attempt.says or "closed"
 
-    def _new_client(self, ended: list[str], was_up: list[bool]) -> mqtt.Client:
+    def _new_client(self, attempt: _Attempt) -> mqtt.Client:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=self.options.client_id,
@@ -196,19 +227,17 @@ class Connection:
         def on_connect(_c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
             self._answered = True
             if reason.is_failure:
-                ended.append(f"the broker says: {reason}")
-                return
-            self._subscribe(client)
+                attempt.end(f"the broker says: {reason}")
+            else:
+                self._subscribe(client)
 
         def on_subscribe(_c: Any, _u: Any, mid: int, codes: Sequence[ReasonCode], _p: Any) -> None:
             if any(code.is_failure for code in codes):
-                ended.append("the broker does not know us (yet): no role")
-                client.disconnect()
+                attempt.end("the broker does not know us (yet): no role")
                 return
             self._waiting_for.discard(mid)
-            if not self._waiting_for and not was_up:
-                was_up.append(True)
-                self._up = True
+            if not self._waiting_for and not attempt.was_up:
+                attempt.was_up = self._up = True
                 self._on_up()
 
         def on_message(_c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
@@ -218,11 +247,11 @@ class Connection:
             )
 
         def on_disconnect(_c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
-            ended.append(str(reason))
+            attempt.end(str(reason))
 
-        client.on_connect = on_connect
-        client.on_subscribe = on_subscribe
-        client.on_message = on_message
+        client.on_connect = attempt.guarded(on_connect)
+        client.on_subscribe = attempt.guarded(on_subscribe)
+        client.on_message = attempt.guarded(on_message)
         client.on_disconnect = on_disconnect
         return client
 
