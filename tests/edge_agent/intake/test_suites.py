@@ -1,0 +1,105 @@
+"""CUPS' conformance suites against a direct queue that prints to CUPS' own printer."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from edge_agent.jobs.model import Job
+from edge_agent.jobs.runner import Runner
+from edge_agent.output.ipp import IppDriver
+from shared.clock import SystemClock
+from tests.support.intake import SUITES, IntakeSite, an_intake_site, ipptool
+from tests.support.ippeveprinter import ippeveprinter
+from tests.support.samples import write_rasters, write_samples
+
+ALLOWED = tomllib.loads((Path(__file__).parent / "allowed_skips.toml").read_text())
+SUITE_NAMES = ("ipp-1.1", "ipp-2.0", "ipp-2.1", "ipp-2.2", "get-printer-attributes-suite")
+
+
+@pytest.fixture
+def suites(tmp_path: Path) -> Path:
+    """The suites with the documents that they ask for, and their slips put right."""
+    folder = tmp_path / "suites"
+    folder.mkdir()
+    for file in SUITES.glob("*.test"):
+        shutil.copy(file, folder)
+    for slip in ALLOWED["correction"]:
+        path = folder / slip["file"]
+        lines = path.read_text().splitlines(keepends=True)
+        assert slip["was"] in lines[slip["line"] - 1]
+        lines[slip["line"] - 1] = f"\t{slip['now']}\n"
+        path.write_text("".join(lines))
+    write_samples(folder)
+    return folder
+
+
+@asynccontextmanager
+async def a_printing_site(folder: Path) -> AsyncIterator[IntakeSite]:
+    """A direct queue in front of a real printer that does duplex and colour."""
+    with ippeveprinter(folder, options=("-2", "-s", "60,60")) as printer:
+        async with an_intake_site(folder, printer_uri=printer.uri) as site:
+            driver = IppDriver(SystemClock())
+            jobs = site.jobs.service
+            runner = Runner(jobs, lambda _: driver, site.people.directory.printer)
+            jobs.on_pending(
+                lambda job: bool(job.printer_id and runner.take(job.id, job.printer_id))
+            )
+            await runner.start()
+            try:
+                yield site
+            finally:
+                await runner.stop()
+
+
+async def run_suite(site: IntakeSite, suites: Path, name: str, *flags: str, secure: bool) -> int:
+    uri = site.uri("direct", secure=secure)
+    result = await ipptool(
+        "-tI",
+        *flags,
+        "-f",
+        "document-a4.pdf",
+        uri,
+        f"{name}.test",
+        cwd=suites,
+        timeout_seconds=170,
+    )
+    assert result.failed == [], result.output[-4000:]
+    allowed = Counter(test for skip in ALLOWED["skip"] for test in skip["tests"])
+    skipped = Counter(result.skipped)
+    assert skipped == (allowed if name.startswith("ipp-") else Counter())
+    assert result.code == 0, result.output[-4000:]
+    return len(result.passed)
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("name", SUITE_NAMES)
+async def test_a_suite_passes_without_a_fail(
+    tmp_path: Path, suites: Path, name: str, secure: bool
+) -> None:
+    versions = {"ipp-2.2": ("-V", "2.2"), "ipp-2.1": ("-V", "2.1"), "ipp-2.0": ("-V", "2.0")}
+    async with a_printing_site(tmp_path) as site:
+        passed = await run_suite(site, suites, name, *versions.get(name, ()), secure=secure)
+        assert passed == {"ipp-2.2": 49, "ipp-2.1": 48, "ipp-2.0": 47, "ipp-1.1": 46}.get(name, 7)
+
+
+async def test_ipp_everywhere_passes_with_all_its_rasters(tmp_path: Path, suites: Path) -> None:
+    assert write_rasters(suites) == 180
+    async with a_printing_site(tmp_path) as site:
+        assert await run_suite(site, suites, "ipp-everywhere", secure=False) == 480
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("flags", ["C", "L", "E"], ids=["chunked", "content-length", "upgrade"])
+@pytest.mark.parametrize("name", SUITE_NAMES)
+async def test_a_suite_passes_however_its_bodies_come(
+    tmp_path: Path, suites: Path, name: str, flags: str
+) -> None:
+    async with a_printing_site(tmp_path) as site:
+        await run_suite(site, suites, name, f"-{flags}", secure=False)
