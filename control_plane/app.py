@@ -7,13 +7,14 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Final
 
-from apiflask import APIFlask
+from flask import Flask
 
 from control_plane import health, problems, request
 from control_plane.database import Database
 from control_plane.enrolment import api as enrolment
 from control_plane.pki.keys import KeyRing
 from control_plane.request import EXTENSION, Parts
+from control_plane.rest import api
 from control_plane.security import guard, headers, prefix
 from control_plane.settings import Settings
 from control_plane.vault import Vault
@@ -55,17 +56,10 @@ def open_parts(settings: Settings) -> Parts:
 
 def create_app(
     settings: Settings, parts: Parts | None = None, *, pages: Sequence[str] = PAGES
-) -> APIFlask:
+) -> Flask:
     """Make the web application."""
     parts = parts or open_parts(settings)
-    app = APIFlask(
-        "control_plane",
-        title="Spoolhouse",
-        version="1",
-        docs_path=None,
-        spec_path=None,
-        json_errors=False,
-    )
+    app = Flask("control_plane")
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = _MAX_BODY
     app.extensions[EXTENSION] = parts
@@ -78,7 +72,7 @@ def create_app(
     return app
 
 
-def _register(app: APIFlask, parts: Parts, pages: Sequence[str]) -> None:
+def _register(app: Flask, parts: Parts, pages: Sequence[str]) -> None:
     app.register_blueprint(health.bp)
     app.register_blueprint(
         enrolment.create_blueprint(
@@ -91,6 +85,9 @@ def _register(app: APIFlask, parts: Parts, pages: Sequence[str]) -> None:
             )
         )
     )
+    for rest in api.RESTS:
+        app.register_blueprint(rest.bp)
+    app.register_blueprint(api.bp)
     if importlib.util.find_spec("control_plane.web.rendering"):
         importlib.import_module("control_plane.web.rendering").install(app)
     for name in pages:

@@ -54,6 +54,15 @@ class Caller:
             raise NotFoundError("page")
         return self.tenant.vendor_id
 
+    def check_is_at_home(self) -> None:
+        """Refuse who is let in by a grant: a guest gives no keys to others.
+
+        Raises:
+            ForbiddenError: The caller belongs elsewhere.
+        """
+        if self.is_descended:
+            raise ForbiddenError("to belong to this account")
+
     def may(self, permission: Permission | str) -> bool:
         return Permission(permission) in self.permissions
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from control_plane.accounts import service as accounts
+from control_plane.accounts.schemas import (
+    AccountChanges,
+    AccountView,
+    LicenceExtension,
+    LicenceView,
+    NewAccount,
+)
+from control_plane.request import account_id, actor, caller, vault
+from control_plane.rest.routing import Items, Rest, TextQuery, expected_version, items
+from control_plane.security.permissions import Permission
+from shared.ids import AccountId
+
+rest = Rest("accounts", __name__)
+
+
+@rest.get("/accounts", Permission.SEE_ACCOUNTS, query=TextQuery, answer=Items[AccountView])
+def list_accounts(session: Session, query: TextQuery) -> Items[AccountView]:
+    """List a vendor's accounts."""
+    page = accounts.list_accounts(session, caller().vendor_id, **query.model_dump())
+    return items(page, AccountView)
+
+
+@rest.post("/accounts", Permission.CHANGE_ACCOUNTS, body=NewAccount, answer=AccountView)
+def create_account(session: Session, body: NewAccount) -> AccountView:
+    """Make an account with a trial licence of 30 days."""
+    account = accounts.create(session, caller().vendor_id, body, actor(), vault=vault())
+    return AccountView.model_validate(account)
+
+
+@rest.get("/accounts/<below_id>", Permission.SEE_ACCOUNTS, answer=AccountView)
+def get_account(session: Session, below_id: AccountId) -> AccountView:
+    """Show an account of the vendor."""
+    account = accounts.get_of_vendor(session, caller().vendor_id, below_id)
+    return AccountView.model_validate(account)
+
+
+@rest.get("/accounts/<below_id>/licence", Permission.SEE_ACCOUNTS, answer=LicenceView)
+def get_licence(session: Session, below_id: AccountId) -> LicenceView:
+    """Show the licence of an account of the vendor."""
+    account = accounts.get_of_vendor(session, caller().vendor_id, below_id)
+    return LicenceView.model_validate(accounts.licence(session, account.id))
+
+
+@rest.patch(
+    "/accounts/<below_id>/licence",
+    Permission.CHANGE_ACCOUNTS,
+    body=LicenceExtension,
+    answer=LicenceView,
+)
+def extend_licence(session: Session, below_id: AccountId, body: LicenceExtension) -> LicenceView:
+    """Extend the licence of an account of the vendor."""
+    licence = accounts.extend_licence(session, caller().vendor_id, below_id, body, actor())
+    return LicenceView.model_validate(licence)
+
+
+@rest.get("/account", Permission.SEE_SETTINGS, answer=AccountView)
+def get_own_account(session: Session) -> AccountView:
+    """Show the account's own settings."""
+    return AccountView.model_validate(accounts.get_account(session, account_id()))
+
+
+@rest.patch("/account", Permission.CHANGE_SETTINGS, body=AccountChanges, answer=AccountView)
+def update_own_account(session: Session, body: AccountChanges) -> AccountView:
+    """Change the account's own settings."""
+    account = accounts.update(
+        session, account_id(), body, actor(), expected_version=expected_version()
+    )
+    return AccountView.model_validate(account)
+
+
+@rest.get("/account/licence", Permission.SEE_SETTINGS, answer=LicenceView)
+def get_own_licence(session: Session) -> LicenceView:
+    """Show the account's licence."""
+    return LicenceView.model_validate(accounts.licence(session, account_id()))

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from control_plane.domains import service as domains
+from control_plane.domains.schemas import DomainChanges, DomainView, NewDomain
+from control_plane.request import actor, caller
+from control_plane.rest.routing import Items, Rest, expected_version
+from control_plane.security.permissions import Permission
+
+rest = Rest("domains", __name__)
+
+
+@rest.get("/domains", Permission.SEE_SETTINGS, answer=Items[DomainView])
+def list_domains(session: Session) -> Items[DomainView]:
+    """List one's domains."""
+    found = domains.list_domains(session, caller().tenant)
+    return Items[DomainView](items=[DomainView.model_validate(domain) for domain in found])
+
+
+@rest.post("/domains", Permission.CHANGE_SETTINGS, body=NewDomain, answer=DomainView)
+def create_domain(session: Session, body: NewDomain) -> DomainView:
+    """Claim a domain; the challenge goes into DNS, then it is verified."""
+    domain = domains.create(session, caller().tenant, body, actor())
+    return DomainView.model_validate(domain)
+
+
+@rest.get("/domains/<domain_id>", Permission.SEE_SETTINGS, answer=DomainView)
+def get_domain(session: Session, domain_id: str) -> DomainView:
+    """Show a domain."""
+    return DomainView.model_validate(domains.get_domain(session, caller().tenant, domain_id))
+
+
+@rest.patch(
+    "/domains/<domain_id>", Permission.CHANGE_SETTINGS, body=DomainChanges, answer=DomainView
+)
+def update_domain(session: Session, domain_id: str, body: DomainChanges) -> DomainView:
+    """Change a domain's brand."""
+    domain = domains.update(
+        session, caller().tenant, domain_id, body, actor(), expected_version=expected_version()
+    )
+    return DomainView.model_validate(domain)
+
+
+@rest.delete("/domains/<domain_id>", Permission.CHANGE_SETTINGS)
+def delete_domain(session: Session, domain_id: str) -> None:
+    """Give a domain up."""
+    domains.delete(session, caller().tenant, domain_id, actor())

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from control_plane.enrolment import service as enrolment
+from control_plane.gateways import service as gateways
+from control_plane.gateways.schemas import (
+    GatewayChanges,
+    GatewayStateView,
+    GatewayView,
+    NewGateway,
+)
+from control_plane.request import actor, caller, parts, vault
+from control_plane.rest.routing import Items, Rest, TextQuery, expected_version, items
+from control_plane.schemas import View
+from control_plane.security.permissions import Permission
+from shared.ids import AccountId, GatewayId
+
+rest = Rest("gateways", __name__)
+
+
+class GatewayDetailView(GatewayView):
+    state: GatewayStateView | None
+
+
+class EnrolmentCodeView(View):
+    gateway_id: str
+    code: str
+    expires_at: datetime
+
+
+@rest.get("/gateways", Permission.SEE_THINGS, query=TextQuery, answer=Items[GatewayView])
+def list_gateways(session: Session, query: TextQuery) -> Items[GatewayView]:
+    """List one's own gateways and those that serve the account."""
+    page = gateways.list_gateways(session, caller().tenant, **query.model_dump())
+    return items(page, GatewayView)
+
+
+@rest.post("/gateways", Permission.CHANGE_THINGS, body=NewGateway, answer=GatewayView)
+def create_gateway(session: Session, body: NewGateway) -> GatewayView:
+    """Prepare a gateway; it lives from its enrolment on."""
+    gateway = gateways.create(session, caller().tenant, body, actor(), vault=vault())
+    return GatewayView.model_validate(gateway)
+
+
+@rest.get("/gateways/<gateway_id>", Permission.SEE_THINGS, answer=GatewayDetailView)
+def get_gateway(session: Session, gateway_id: GatewayId) -> GatewayDetailView:
+    """Show a gateway and how it is, as it last said itself."""
+    gateway = gateways.get_gateway(session, caller().tenant, gateway_id)
+    state = gateways.states(session, [gateway.id]).get(gateway.id)
+    return GatewayDetailView(
+        **GatewayView.model_validate(gateway).model_dump(),
+        state=GatewayStateView.model_validate(state) if state else None,
+    )
+
+
+@rest.patch(
+    "/gateways/<gateway_id>", Permission.CHANGE_THINGS, body=GatewayChanges, answer=GatewayView
+)
+def update_gateway(session: Session, gateway_id: GatewayId, body: GatewayChanges) -> GatewayView:
+    """Change what a gateway of one's own runs."""
+    gateway = gateways.update(
+        session, caller().tenant, gateway_id, body, actor(), expected_version=expected_version()
+    )
+    return GatewayView.model_validate(gateway)
+
+
+@rest.delete("/gateways/<gateway_id>", Permission.CHANGE_THINGS)
+def revoke_gateway(session: Session, gateway_id: GatewayId) -> None:
+    """End a gateway for good."""
+    gateways.revoke(session, caller().tenant, gateway_id, actor())
+
+
+@rest.post("/gateways/<gateway_id>/code", Permission.CHANGE_THINGS, answer=EnrolmentCodeView)
+def create_code(session: Session, gateway_id: GatewayId) -> EnrolmentCodeView:
+    """Make a one-time code that turns a machine into this gateway."""
+    gateway = gateways.get_own(session, caller().tenant, gateway_id)
+    code, expires_at = enrolment.create_code(
+        session,
+        gateway,
+        actor(),
+        url=parts().settings.url,
+        authority_pem=parts().keys.authority.pem,
+    )
+    return EnrolmentCodeView(gateway_id=gateway.id, code=str(code), expires_at=expires_at)
+
+
+@rest.delete("/gateways/<gateway_id>/accounts/<served_id>", Permission.CHANGE_THINGS)
+def stop_serving(session: Session, gateway_id: GatewayId, served_id: AccountId) -> None:
+    """Make a gateway of one's own forget an account."""
+    gateway = gateways.get_own(session, caller().tenant, gateway_id)
+    gateways.stop_serving(session, gateway, served_id, actor())

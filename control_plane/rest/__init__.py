@@ -1,0 +1,1 @@
+"""REST API v1: what all its routes share."""

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from control_plane.request import actor, caller
+from control_plane.rest.routing import Items, PageQuery, Rest, expected_version, items
+from control_plane.security.permissions import Permission
+from control_plane.vendors import service as vendors
+from control_plane.vendors.schemas import NewVendor, VendorChanges, VendorView
+
+rest = Rest("vendors", __name__)
+
+
+@rest.get("/vendor", Permission.SEE_SETTINGS, answer=VendorView)
+def get_own_vendor(session: Session) -> VendorView:
+    """Show the vendor itself."""
+    return VendorView.model_validate(vendors.get_vendor(session, caller().vendor_id))
+
+
+@rest.patch("/vendor", Permission.CHANGE_SETTINGS, body=VendorChanges, answer=VendorView)
+def update_own_vendor(session: Session, body: VendorChanges) -> VendorView:
+    """Change the vendor itself."""
+    vendor = vendors.update(
+        session, caller().vendor_id, body, actor(), expected_version=expected_version()
+    )
+    return VendorView.model_validate(vendor)
+
+
+@rest.get("/vendors", Permission.SEE_ACCOUNTS, query=PageQuery, answer=Items[VendorView])
+def list_vendors(session: Session, query: PageQuery) -> Items[VendorView]:
+    """List the vendors that stand under this one."""
+    page = vendors.list_children(session, caller().vendor_id, **query.model_dump())
+    return items(page, VendorView)
+
+
+@rest.post("/vendors", Permission.CHANGE_ACCOUNTS, body=NewVendor, answer=VendorView)
+def create_vendor(session: Session, body: NewVendor) -> VendorView:
+    """Make a vendor under this one."""
+    vendor = vendors.create(session, body, actor(), parent_id=caller().vendor_id)
+    return VendorView.model_validate(vendor)
