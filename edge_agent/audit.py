@@ -20,7 +20,8 @@ from shared.messages.events import AuditRecorded
 
 log = logging.getLogger(__name__)
 
-PER_MINUTE: Final = 20
+REFUSED_PER_MINUTE: Final = 20
+ACCEPTED_PER_MINUTE: Final = 600  # a busy reader in the morning is no attack
 SOURCES: Final = 1024
 WAITING: Final = 2000
 GATHER_SECONDS: Final = 0.05
@@ -63,7 +64,8 @@ class Audit:
         detail: dict[str, Any] | None = None,
     ) -> None:
         """Note an attempt; returns at once."""
-        repeated = self._allowance(event, source)
+        most = ACCEPTED_PER_MINUTE if ok else REFUSED_PER_MINUTE
+        repeated = self._allowance(event, source, most)
         if repeated is None:
             return
         fact = AuditRecorded(
@@ -109,7 +111,7 @@ class Audit:
             except (OSError, TimeoutError, sqlite3.Error) as error:
                 log.error("%d audit rows could not be written: %s", len(facts), error)  # noqa: TRY400
 
-    def _allowance(self, event: str, source: str) -> int | None:
+    def _allowance(self, event: str, source: str, most: int) -> int | None:
         """None: over the limit; otherwise how many were kept back before this one."""
         now = self._clock.monotonic()
         entry = self._sources.get((event, source))
@@ -118,7 +120,7 @@ class Audit:
             self._make_room(now)
             self._sources[event, source] = _Source(now, 1)
             return kept_back
-        if entry.written >= PER_MINUTE:
+        if entry.written >= most:
             entry.kept_back += 1
             return None
         entry.written += 1

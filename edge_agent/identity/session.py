@@ -291,11 +291,13 @@ class Station:
             callback()
 
     def _audit_tap(self, reader: ReaderRecord, read: CardRead, answer: Authenticated) -> None:
+        # A card that asks for its PIN was tapped; what becomes of the PIN is the next row.
+        ok = answer.ok or answer.reason == "pin-needed"
         unknown = answer.reason == "unknown-card"
-        event = "card.unknown" if unknown else "card.tapped" if answer.ok else "card.refused"
+        event = "card.unknown" if unknown else "card.tapped" if ok else "card.refused"
         self._audit.record(
             event,
-            ok=answer.ok,
+            ok=ok,
             source=f"reader:{reader.name}",
             account_id=self.account_id,
             user_id=answer.user_id,

@@ -99,6 +99,11 @@ class Pairings:
             return None
         return pairing if self._directory.account(pairing.account_id) is not None else None
 
+    def printer_of(self, pairing: Pairing) -> PrinterId:
+        """Tell at which printer a screen stands: the primary may have moved it since."""
+        known = self._directory.terminal(pairing.account_id, pairing.id)
+        return known.printer_id if known is not None else pairing.printer_id
+
     def is_paired(self, pairing: Pairing) -> bool:
         known = self._paired.get(pairing.id)
         return known is not None and known.token_hash == pairing.token_hash

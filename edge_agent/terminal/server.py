@@ -161,7 +161,7 @@ class TerminalClient:
             raise web.HTTPTooManyRequests(reason="This terminal is shown too often.")
         changed = asyncio.Event()
         streams.add(changed)
-        station = self._stations.at(pairing.account_id, pairing.printer_id)
+        station = self._station(pairing)
         unwatch = station.watch(changed.set)
         try:
             return await self._stream(request, pairing, station, changed)
@@ -181,6 +181,8 @@ class TerminalClient:
             while not self._stopping:
                 changed.clear()
                 is_paired = self._pairings.is_paired(pairing)
+                if self._station(pairing) is not station:
+                    break  # It was moved: the screen comes again and is shown its new printer.
                 state = self._state(pairing, station) if is_paired else view.UNPAIRED
                 await _write(response, f"data: {json.dumps(state)}\n\n")
                 if not is_paired:
@@ -291,7 +293,7 @@ class TerminalClient:
         return pairing
 
     def _station(self, pairing: Pairing) -> Station:
-        return self._stations.at(pairing.account_id, pairing.printer_id)
+        return self._stations.at(pairing.account_id, self._pairings.printer_of(pairing))
 
     def _speaking(self, pairing: Pairing) -> AbstractContextManager[None]:
         account = self._directory.account(pairing.account_id)
@@ -302,10 +304,10 @@ class TerminalClient:
         account = self._directory.account(pairing.account_id)
         if account is None:
             return dict(view.UNPAIRED)
-        printer = self._directory.printer_of(pairing.account_id, pairing.printer_id)
+        printer = self._directory.printer_of(pairing.account_id, station.printer_id)
         language = station.shown.language or account.language
         with reading_as(language):
-            status = self._printer_status(pairing.printer_id)
+            status = self._printer_status(station.printer_id)
         return view.state_of(
             station.shown,
             account,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from shared.ids import TerminalId
-from shared.messages.records import TerminalRecord
+from shared.ids import PrinterId, TerminalId, new_id
+from shared.messages.records import PrinterRecord, TerminalRecord
 from tests.support.ippeveprinter import ippeveprinter
 from tests.support.people import ADAS_CARD, BENS_CARD, PASSWORD, PIN
 from tests.support.screen import a_screen
@@ -218,6 +219,19 @@ async def test_a_terminal_that_the_primary_deletes_is_revoked(paired: Site) -> N
     people.feed.remove(people.alder.stream, TerminalRecord, terminal_id)
     await paired.screen.sees("unpaired")
     assert (await paired.screen.get("/terminal/events"))[0] == 401
+
+
+async def test_a_terminal_that_the_primary_moves_shows_its_new_printer(paired: Site) -> None:
+    people = paired.people
+    terminal_id = TerminalId(paired.query("SELECT id FROM terminals")[0][0])
+    other = PrinterRecord(PrinterId(new_id()), "Second floor", "ipp://127.0.0.1:1/ipp/print")
+    people.feed.put(people.alder.stream, other, TerminalRecord(terminal_id, "Reception", other.id))
+    await paired.chooser.tap(ADAS_CARD)
+    async with asyncio.timeout(5):
+        async with paired.screen.http.get(f"{paired.screen.base}/terminal/events") as events:
+            line = await events.content.readline()
+    shown = json.loads(line[5:])
+    assert (shown["state"], shown["printer"]["name"]) == ("idle", "Second floor")
 
 
 async def test_a_terminal_the_primary_has_not_heard_of_yet_stays_paired(paired: Site) -> None:
