@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from edge_agent.jobs import words
 from edge_agent.jobs.changes import Changer
-from edge_agent.jobs.errors import DocumentGoneError, JobStoreError, SpoolFullError
+from edge_agent.jobs.errors import DocumentGoneError
 from edge_agent.jobs.model import Document, Job
 from edge_agent.jobs.store import JobStore
 from edge_agent.jobs.transaction import Transaction, find_job, list_documents
@@ -84,7 +84,7 @@ class Counting:
         self._waiting: deque[JobId] = deque()
         self._expected_at = 0.0
         self._more = asyncio.Event()
-        self._one_at_a_time = asyncio.Lock()
+        self._running: dict[JobId, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -97,9 +97,11 @@ class Counting:
         self._task = asyncio.create_task(self._run(), name="count pages")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=5)
+        tasks = [*self._running.values(), *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)
 
     def expect(self, job: Job) -> None:
         """Count this job when intake is quiet."""
@@ -109,7 +111,7 @@ class Counting:
             self._more.set()
 
     async def count_now(self, job_id: JobId, seconds: float) -> None:
-        """Count a job before it is printed, unless that takes longer than ``seconds``."""
+        """Count a job before it is printed; counting never keeps a job from its printer."""
         if self._counter is None:
             return
         try:
@@ -117,6 +119,8 @@ class Counting:
                 await self._count(job_id)
         except TimeoutError:
             log.warning("job %s is printed before its pages are counted", job_id)
+        except Exception:
+            log.exception("the pages of job %s could not be counted", job_id)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -134,14 +138,21 @@ class Counting:
             job_id = self._waiting.popleft()
             try:
                 await self._count(job_id)
-            except (JobStoreError, SpoolFullError) as error:
-                log.warning("the pages of job %s are not counted yet: %s", job_id, error)
+            except Exception:
+                log.exception("the pages of job %s are not counted yet", job_id)
 
     async def _count(self, job_id: JobId) -> None:
-        async with self._one_at_a_time:
-            found = self._store.look(lambda c: _to_count(c, job_id))
-            if found is None:
-                return
+        """Count a job; whoever comes while it is being counted waits for the same result."""
+        running = self._running.get(job_id)
+        if running is None:
+            running = asyncio.create_task(self._count_and_save(job_id), name=f"count {job_id}")
+            self._running[job_id] = running
+            running.add_done_callback(lambda _: self._running.pop(job_id, None))
+        await asyncio.shield(running)
+
+    async def _count_and_save(self, job_id: JobId) -> None:
+        found = self._store.look(lambda c: _to_count(c, job_id))
+        if found is not None:
             counted = await self._count_documents(found)
             await self._store.submit(lambda tx: self._save(tx, job_id, counted))
 

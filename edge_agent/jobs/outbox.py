@@ -222,20 +222,28 @@ def acknowledge(connection: sqlite3.Connection, lane: Lane, epoch: str, upto_seq
 
 
 def new_epoch(
-    connection: sqlite3.Connection, lane: Lane, *, why: str, raise_home_epoch: bool = False
+    connection: sqlite3.Connection,
+    lane: Lane,
+    *,
+    why: str,
+    after: int | None = None,
+    raise_home_epoch: bool = False,
 ) -> str:
-    """Begin a new epoch; what is not acknowledged goes under it, in order, newly numbered.
+    """Begin a new epoch; the rows after ``after`` go under it, in order, newly numbered.
 
-    ``raise_home_epoch``: the primary has other rows of the same revisions of the same jobs, from
-    the time that this database does not remember; what happened here comes after them.
+    ``after`` is the last acknowledged row unless it is given. ``raise_home_epoch``: the primary
+    has other rows of the same revisions of the same jobs, from the time that this database does
+    not remember; what happened here comes after them.
     """
     old = _find_lane(connection, lane) or _open_lane(connection, lane)
-    pending = _rows_after(connection, lane, old.epoch, old.acked)
+    left_at = old.acked if after is None else after
+    left_chain = chain_at(connection, lane, old.epoch, left_at) or bytes(32)
+    pending = _rows_after(connection, lane, old.epoch, left_at)
     connection.execute(
         "DELETE FROM outbox WHERE lane = ? AND epoch = ? AND seq > ?",
-        (lane.value, old.epoch, old.acked),
+        (lane.value, old.epoch, left_at),
     )
-    left = Predecessor(old.epoch, old.acked, old.acked_chain, why)
+    left = Predecessor(old.epoch, left_at, left_chain, why)
     epoch = _open_lane(connection, lane, left).epoch
     for row in pending:
         text = json.loads(row)
@@ -264,6 +272,7 @@ def prune(
     """
     before = clock.to_wire(now - KEPT_FOR)
     gone = 0
+    connection.execute("DELETE FROM command_log WHERE at < ?", (before,))
     for lane in Lane:
         found = _find_lane(connection, lane)
         if found is None:

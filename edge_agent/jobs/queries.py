@@ -26,9 +26,13 @@ class Wanted:
 
 
 def list_jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[Job]:
-    conditions, values = ["account_id = ?"], list[Any]([wanted.account_id])
-    for column in ("queue_id", "owner_id", "claimed_name"):
-        value = getattr(wanted, column)
+    # The plus keeps SQLite from an index that is not the best, or whose order it would sort.
+    person = wanted.owner_id or wanted.claimed_name
+    conditions = ["account_id = ?" if person else "+account_id = ?"]
+    values: list[Any] = [wanted.account_id]
+    columns = ("+queue_id" if person else "queue_id", "owner_id", "claimed_name")
+    for column in columns:
+        value = getattr(wanted, column.lstrip("+"))
         if value is not None:
             conditions.append(f"{column} = ?")
             values.append(value)
@@ -57,7 +61,11 @@ def list_waiting(
 
 
 def list_pending(connection: sqlite3.Connection) -> list[Job]:
-    return select_jobs(connection, "state = 3 AND printer_id IS NOT NULL ORDER BY number")
+    return select_jobs(
+        connection,
+        "number IN (SELECT number FROM jobs WHERE state IN (3, 5, 6))"
+        " AND state = 3 AND printer_id IS NOT NULL ORDER BY number",
+    )
 
 
 def count_active(connection: sqlite3.Connection, queue_id: QueueId) -> int:

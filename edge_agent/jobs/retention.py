@@ -24,7 +24,7 @@ from shared.job_states import Hold, JobEvent, JobState
 from shared.messages.events import AccountForgotten
 
 TICK_SECONDS: Final = 5.0
-AT_ONCE: Final = 200  # jobs in one transaction: intake waits for no longer than that takes
+AT_ONCE: Final = 50  # jobs in one transaction: intake waits for no longer than that takes
 INCOMING_FOR: Final = timedelta(minutes=5)  # multiple-operation-time-out
 FINAL_FOR: Final = timedelta(days=7)  # how long a final job can be looked up
 
@@ -40,6 +40,7 @@ class Retention:
         self._clock = clock
         self._changer = changer
         self._wal_is_due = False
+        self._destroying = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -61,25 +62,31 @@ class Retention:
 
     async def destroy_keys(self) -> None:
         """Destroy the day keys that nothing is sealed for, then cut the WAL."""
-        destroyed = await self._spool.destroy_unused_keys()
-        if destroyed:
-            log.info("%d day keys were destroyed: nothing was sealed for them", len(destroyed))
-        if destroyed or self._wal_is_due:
-            self._wal_is_due = not await self._store.checkpoint()
+        async with self._destroying:
+            destroyed = await self._spool.destroy_unused_keys()
+            if destroyed:
+                log.info("%d day keys were destroyed: nothing was sealed for them", len(destroyed))
+            if destroyed or self._wal_is_due:
+                self._wal_is_due = not await self._store.checkpoint()
 
     async def forget_account(self, account_id: AccountId) -> int:
         """Erase jobs, documents and keys of an account, and say so to the primary."""
-
-        def work(tx: Transaction) -> int:
-            jobs = select_jobs(tx.connection, "account_id = ?", (account_id,))
-            documents = sum(self._changer.erase_documents(tx, job) for job in jobs)
-            tx.connection.execute("DELETE FROM jobs WHERE account_id = ?", (account_id,))
-            tx.enqueue(AccountForgotten(account_id, documents, self._clock.now()))
-            return documents
-
-        documents = await self._store.submit(work)
+        erased, some = 0, AT_ONCE
+        while some == AT_ONCE:
+            some, gone = await self._store.submit(lambda tx: self._forget_some(tx, account_id))
+            erased += gone
+        told = AccountForgotten(account_id, erased, self._clock.now())
+        await self._store.submit(lambda tx: tx.enqueue(told))
         await self.destroy_keys()
-        return documents
+        return erased
+
+    def _forget_some(self, tx: Transaction, account_id: AccountId) -> tuple[int, int]:
+        """Delete some jobs of an account; tells how many, and how many documents they had."""
+        jobs = select_jobs(tx.connection, "account_id = ? LIMIT ?", (account_id, AT_ONCE))
+        documents = sum(self._changer.erase_documents(tx, job) for job in jobs)
+        for job in jobs:
+            tx.connection.execute("DELETE FROM jobs WHERE number = ?", (job.number,))
+        return len(jobs), documents
 
     async def _run(self) -> None:
         while True:
@@ -87,6 +94,8 @@ class Retention:
                 await self.tick()
             except (JobStoreError, SpoolFullError, OSError) as error:
                 log.warning("nothing was erased this time: %s", error)
+            except Exception:
+                log.exception("retention stumbled and goes on")
             await self._clock.sleep(TICK_SECONDS)
 
     def _expire(self, tx: Transaction) -> int:
@@ -94,7 +103,7 @@ class Retention:
         now = rows.to_milliseconds(self._clock.now())
         over = select_jobs(
             tx.connection,
-            "number IN (SELECT DISTINCT job_number FROM documents WHERE kept_until <= ?)"
+            "number IN (SELECT job_number FROM documents WHERE kept_until <= ?)"
             " AND state NOT IN (5, 6) LIMIT ?",
             (now, AT_ONCE),
         )

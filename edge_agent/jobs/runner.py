@@ -168,12 +168,20 @@ class Line:
         while True:
             await self._hurry.wait()
             self._hurry.clear()
-            while self._waiting:
-                job_id = next(iter(self._waiting))
-                del self._waiting[job_id]
-                trouble = await self._attend(job_id)
-                if trouble is not None:
-                    await self._wait(job_id, trouble)
+            try:
+                await self._serve()
+            except Exception:
+                log.exception("the line of printer %s stumbled and goes on", self._printer_id)
+                await self._service.clock.sleep(SHORTEST_RETRY_SECONDS)
+                self._hurry.set()
+
+    async def _serve(self) -> None:
+        while self._waiting:
+            job_id = next(iter(self._waiting))
+            del self._waiting[job_id]
+            trouble = await self._attend(job_id)
+            if trouble is not None:
+                await self._wait(job_id, trouble)
 
     async def _attend(self, job_id: JobId) -> PrinterUnavailableError | None:
         """Run one job; gives the trouble for which it goes back into the line."""
@@ -275,4 +283,7 @@ class Line:
             except (PrinterUnavailableError, OSError, TimeoutError) as error:
                 log.warning("printer %s cannot tell of job %d: %s", printer, job.number, error)
                 await self._service.clock.sleep(2.0**attempt)
+            except Exception:
+                log.exception("the driver could not ask for job %d", job.number)
+                break
         return Outcome(Result.UNKNOWN, "")

@@ -56,7 +56,9 @@ CREATE TABLE jobs (
 );
 CREATE UNIQUE INDEX jobs_by_id ON jobs (id);
 CREATE INDEX jobs_waiting ON jobs (account_id, owner_id) WHERE state < 7;
-CREATE INDEX jobs_in_queue ON jobs (queue_id) WHERE state < 7;
+CREATE INDEX jobs_claimed ON jobs (account_id, claimed_name)
+    WHERE state < 7 AND claimed_name IS NOT NULL;
+CREATE INDEX jobs_in_queue ON jobs (queue_id, number, state) WHERE state < 7;
 CREATE INDEX jobs_on_their_way ON jobs (state) WHERE state IN (3, 5, 6);
 CREATE INDEX jobs_incoming ON jobs (created_at) WHERE last_document = 0 AND state < 7;
 CREATE INDEX jobs_final ON jobs (completed_at) WHERE state >= 7;

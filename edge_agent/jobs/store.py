@@ -321,7 +321,7 @@ class JobStore:
             if item.error is not None:
                 self._discard(item.sealed)
             for callback in item.callbacks:
-                callback()
+                _call(callback)
             if item.future.done():
                 continue
             if item.error is not None:
@@ -330,11 +330,19 @@ class JobStore:
                 item.future.set_result(item.result)
         if facts:
             for listener in self._fact_listeners:
-                listener()
+                _call(listener)
 
     def _discard(self, sealed: Sequence[Sealed]) -> None:
         for document in sealed:
             self._spool.discard(document)
+
+
+def _call(callback: Callable[[], None]) -> None:
+    """Call a listener; its defect must not end the commits of everybody."""
+    try:
+        callback()
+    except Exception:
+        log.exception("a listener failed after a commit")
 
 
 def _truncate_wal(connection: sqlite3.Connection) -> tuple[int, int, int]:
