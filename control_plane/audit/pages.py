@@ -14,10 +14,11 @@ from control_plane.gateways import service as gateways
 from control_plane.paging import Page
 from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
+from control_plane.users import service as users
 from control_plane.web.caller import reading, requires, tenant
 from control_plane.web.tables import csv_response
 from shared.i18n import gettext
-from shared.ids import GatewayId, PrinterId
+from shared.ids import GatewayId, PrinterId, UserId
 
 _ = gettext
 bp = Blueprint("audit", __name__, url_prefix="/audit")
@@ -86,7 +87,7 @@ def _rows(session: Session, events: Sequence[AuditEvent]) -> list[dict[str, Any]
     return [
         {
             "at": event.at,
-            "sentence": words.sentence(event),
+            "sentence": words.sentence(event, names),
             "event": event.event,
             "outcome": event.outcome,
             "source": event.source,
@@ -99,11 +100,15 @@ def _rows(session: Session, events: Sequence[AuditEvent]) -> list[dict[str, Any]
 
 def _names(session: Session, events: Sequence[AuditEvent]) -> dict[str, str]:
     owner = tenant().account_id
+    people: dict[str, str] = {
+        **users.names(session, tenant(), [UserId(found) for found in words.people(events)])
+    }
     if owner is None:
-        return {}
+        return people
     at = {PrinterId(e.detail["printer_id"]) for e in events if e.detail.get("printer_id")}
     by = {GatewayId(e.actor_id) for e in events if e.actor_kind == "gateway" and e.actor_id}
     return {
+        **people,
         **printers.names(session, owner, list(at)),
         **gateways.names(session, owner, list(by)),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from control_plane.audit.models import AuditEvent
@@ -16,10 +16,10 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("sign-in.refused", "refused"): mark("A sign-in as %(who)s was refused"),
     ("sign-out", "ok"): mark("%(who)s signed out"),
     ("card.unknown", "refused"): mark("A card nobody knows was tapped"),
-    ("card.tapped", "ok"): mark("A card was tapped"),
+    ("card.tapped", "ok"): mark("%(whom)s tapped a card"),
     ("card.tapped", "refused"): mark("A card was tapped and refused"),
-    ("card.added", "ok"): mark("%(who)s added a card %(what)s"),
-    ("card.revoked", "ok"): mark("%(who)s revoked a card %(what)s"),
+    ("card.added", "ok"): mark("%(who)s added a card %(what)s for %(whom)s"),
+    ("card.revoked", "ok"): mark("%(who)s revoked a card %(what)s of %(whom)s"),
     ("user.created", "ok"): mark("%(who)s added the person %(what)s"),
     ("user.changed", "ok"): mark("%(who)s changed the person %(what)s"),
     ("user.deleted", "ok"): mark("%(who)s removed the person %(what)s"),
@@ -60,16 +60,24 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("job.released", "ok"): mark("%(who)s released a job"),
     ("job.canceled", "ok"): mark("%(who)s deleted a job"),
 }
+_NOBODY: Final[Mapping[str, str]] = {}
 _NAMES: Final = ("name", "display_name", "username", "last4", "kind", "operation", "reason", "path")
 
 
-def sentence(event: AuditEvent) -> str:
-    """Say what happened; what we have no sentence for is named by its keyword."""
+def sentence(event: AuditEvent, names: Mapping[str, str] = _NOBODY) -> str:
+    """Say what happened; ``names`` of people by id. What has no sentence keeps its keyword."""
     words = _SENTENCES.get((event.event, event.outcome))
     if words is None:
         refused = _("refused") if event.outcome == "refused" else ""
         return " · ".join(part for part in (event.event, what(event), refused) if part)
-    return " ".join(_(words, who=who(event), what=what(event)).split())
+    whom = names.get(str(event.detail.get("user_id", "")), _("somebody"))
+    said = " ".join(_(words, who=who(event), what=what(event), whom=whom).split())
+    return f"{said[:1].upper()}{said[1:]}"
+
+
+def people(events: Iterable[AuditEvent]) -> set[str]:
+    """List the ids of the people whom the events are about."""
+    return {str(event.detail["user_id"]) for event in events if event.detail.get("user_id")}
 
 
 def who(event: AuditEvent) -> str:

@@ -69,6 +69,7 @@ _EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     "tapped": ("wait", mark("Card tapped")),
     "waiting": ("wait", mark("Waiting for the printer")),
 }
+_PLAIN: Final = frozenset({"released", "started", "sending", "printed", "resumed"})
 _BY: Final[Mapping[str, str]] = {
     "card": mark("by a card at the printer"),
     "terminal": mark("at the terminal"),
@@ -248,7 +249,8 @@ def _event(event: JobEvent, names: Names) -> Hop:
         more.append(_(_BY[event.by]))
     if event.by_user_id and event.by in ("portal", "command"):
         more.append(names.of(event.by_user_id))
-    below = [event.message] if event.message else []
+    # Of what went well the title says enough; a cause is worth its sentence.
+    below = [event.message] if event.message and event.event not in _PLAIN else []
     if not below and tone != "done":
         below = reason_sentences(event.reasons)
     if event.first_byte_ms is not None:
@@ -262,12 +264,12 @@ def _counted(count: JobCount) -> Hop:
     if count.impressions is None:
         return Hop(count.at, "", "done", _("Not counted"), "", count.note)
     pages = ngettext("%(num)s page", "%(num)s pages", count.impressions)
-    source = {
-        "document": _("read from the document"),
-        "printer": _("the printer's own figure"),
-        "counter": _("from the device's counter"),
-    }.get(count.source, count.source)
-    return Hop(count.at, "", "done", _("Counted"), pages, f"{source} · {confidence(count)}")
+    title, source = {
+        "document": (_("Counted"), _("read from the document")),
+        "printer": (_("The printer says"), _("its own figure")),
+        "counter": (_("The counter says"), _("from the device's counter")),
+    }.get(count.source, (_("Counted"), count.source))
+    return Hop(count.at, "", "done", title, pages, f"{source} · {confidence(count)}")
 
 
 def confidence(count: JobCount) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Text, cast, func, select
@@ -117,9 +117,11 @@ def find_licence(session: Session, account_id: AccountId) -> Licence | None:
     return session.get(Licence, account_id)
 
 
-def names(session: Session, account_id: AccountId, jobs: Sequence[Job]) -> dict[str, str]:
-    """Name the people, queues and printers of some jobs, by id."""
-    owner_ids = {job.owner_id for job in jobs if job.owner_id}
+def names(
+    session: Session, account_id: AccountId, jobs: Sequence[Job], people: Collection[str] = ()
+) -> dict[str, str]:
+    """Name the people, queues and printers of some jobs, and some more people, by id."""
+    owner_ids = {job.owner_id for job in jobs if job.owner_id} | set(people)
     queue_ids = {job.queue_id for job in jobs}
     printer_ids = {job.printer_id for job in jobs if job.printer_id}
     found: dict[str, str] = {}

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from control_plane import tenants
 from control_plane.audit import service as audit
 from control_plane.audit.models import AuditEvent
+from control_plane.audit.words import people
 from control_plane.jobs.models import Job
 from control_plane.now import repository
 from shared.i18n import current_zone
@@ -88,6 +89,7 @@ def look(session: Session, account_id: AccountId, now: datetime) -> Now:
     jobs = repository.latest_jobs(session, account_id, LATEST)
     printed, pages, uncounted = repository.printed_since(session, account_id, midnight)
     licence = repository.find_licence(session, account_id)
+    events = audit.list_events(session, tenants.account(account_id), limit=LATEST).items
     return Now(
         at=now,
         sites=_sites(session, account_id, now),
@@ -101,8 +103,8 @@ def look(session: Session, account_id: AccountId, now: datetime) -> Now:
         uncounted_jobs=uncounted,
         hours=_hours(session, account_id, local),
         jobs=jobs,
-        audit=audit.list_events(session, tenants.account(account_id), limit=LATEST).items,
-        names=repository.names(session, account_id, jobs),
+        audit=events,
+        names=repository.names(session, account_id, jobs, people(events)),
     )
 
 

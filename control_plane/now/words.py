@@ -357,7 +357,9 @@ def _lines(now: Now, link: Link, *, show_titles: bool) -> Sequence[Line]:
                 Line(job.ended_at, _ended(job, now.names, show_titles), href, f"e{job.id}")
             )
     lines.extend(
-        Line(event.at, sentence(event), link("audit.list_events"), event.id) for event in now.audit
+        Line(event.at, sentence(event, now.names), link("audit.list_events"), event.id)
+        for event in now.audit
+        if event.event not in _EVERYDAY
     )
     lines.sort(key=lambda line: line.at, reverse=True)
     return lines[:8]

@@ -6,7 +6,7 @@ import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -69,13 +69,26 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def primary_site(state: Path) -> Iterator[Site]:
-    """Serve a town's pages on a free port."""
+def a_site(state: Path) -> Iterator[Site]:
+    """Make a town with its domains, behind pages that nobody serves yet."""
     settings = Settings(state=state, database_url=f"sqlite:///{state / 'spoolhouse.db'}")
     parts = open_parts(settings)
     Base.metadata.create_all(parts.database.engine)
     town = a_town(parts.database, parts.vault)
     _claim(parts, town)
+    yield Site(parts, town, 0)
+    parts.database.close()
+
+
+@contextmanager
+def primary_site(state: Path) -> Iterator[Site]:
+    """Serve a town's pages on a free port."""
+    with a_site(state) as site, _served(site.parts, state) as server:
+        yield replace(site, port=server.server_port)
+
+
+@contextmanager
+def _served(parts: Parts, state: Path) -> Iterator[BaseWSGIServer]:
     files = certificates.for_listener(
         parts.keys.authority, state / "web", "web", ["localhost", *HOSTS], utc_now()
     )
@@ -84,22 +97,15 @@ def primary_site(state: Path) -> Iterator[Site]:
     server = make_server(
         "127.0.0.1",
         0,
-        create_app(settings, parts),
+        create_app(parts.settings, parts),
         threaded=True,
         ssl_context=context,
         request_handler=_Quiet,
     )
-    with _running(server):
-        yield Site(parts, town, server.server_port)
-    parts.database.close()
-
-
-@contextmanager
-def _running(server: BaseWSGIServer) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever, name="primary-site", daemon=True)
     thread.start()
     try:
-        yield
+        yield server
     finally:
         server.shutdown()
         server.server_close()

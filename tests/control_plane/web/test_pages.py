@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from control_plane.app import create_app
+from tests.support.houses import PASSWORD
+from tests.support.primary_site import Site, a_site, live_a_day, send_titles
+
+PAGES = ("/", "/jobs", "/printers", "/users", "/sites", "/queues", "/audit", "/my", "/find?q=re")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    state: Path = tmp_path_factory.mktemp("primary")
+    with a_site(state) as made:
+        live_a_day(made)
+        yield made
+
+
+def browser_of(site: Site, house: str, username: str) -> FlaskClient:
+    client = create_app(site.parts.settings, site.parts).test_client()
+    base = f"https://{house}.localhost"
+    client.environ_base["HTTP_ORIGIN"] = base
+    client.environ_base["SERVER_NAME"] = f"{house}.localhost"
+    client.environ_base["wsgi.url_scheme"] = "https"
+    form = {"username": username, "password": PASSWORD}
+    answer = client.post("/sign-in", base_url=base, data=form)
+    assert answer.status_code == 303, answer.text
+    return client
+
+
+@pytest.fixture(scope="module")
+def ada(site: Site) -> FlaskClient:
+    return browser_of(site, "alder", "ada")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_answers(ada: FlaskClient, path: str) -> None:
+    answer = ada.get(path, base_url="https://alder.localhost")
+    assert answer.status_code == 200
+    assert 'style="' not in answer.text
+    assert "<script>" not in answer.text
+
+
+def test_a_live_part_is_sent_again_only_when_it_changed(ada: FlaskClient, site: Site) -> None:
+    base = "https://alder.localhost"
+    first = ada.get("/now/live", base_url=base)
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = ada.get("/now/live", base_url=base, headers=known)
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["X-As-Of"]
+    send_titles(site, ["News.pdf"])
+    changed = ada.get("/now/live", base_url=base, headers=known)
+    assert changed.status_code == 200
+    assert "News.pdf" in changed.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_asks_the_database_as_often_with_many_jobs_as_with_few(
+    ada: FlaskClient, site: Site, path: str
+) -> None:
+    before = queries_of(ada, site, path)
+    send_titles(site, [f"More {n}.pdf" for n in range(60)])
+    assert queries_of(ada, site, path) == before
+
+
+def queries_of(client: FlaskClient, site: Site, path: str) -> int:
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    engine = site.parts.database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        assert client.get(path, base_url="https://alder.localhost").status_code == 200
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return len(statements)
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"]
+)
+def test_signing_in_leads_to_no_other_place(site: Site, target: str) -> None:
+    client = create_app(site.parts.settings, site.parts).test_client()
+    base = "https://alder.localhost"
+    answer = client.post(
+        "/sign-in",
+        base_url=base,
+        data={"username": "ada", "password": PASSWORD, "next": target},
+        headers={"Origin": base},
+    )
+    assert answer.headers["Location"] == "/"
+
+
+def test_a_wrong_password_is_refused_in_words_that_tell_nothing_more(site: Site) -> None:
+    client = create_app(site.parts.settings, site.parts).test_client()
+    base = "https://alder.localhost"
+    said = set()
+    for username in ("ada", "nobody-of-that-name"):
+        answer = client.post(
+            "/sign-in",
+            base_url=base,
+            data={"username": username, "password": "wrong horse"},
+            headers={"Origin": base},
+        )
+        assert answer.status_code == 401
+        said.add(answer.text.replace(username, ""))
+    assert len(said) == 1
+
+
+def test_the_neighbours_page_is_not_there(site: Site) -> None:
+    cleo = browser_of(site, "cedar", "cleo")
+    printer, user = site.town.alder.printer.id, site.town.ada.id
+    gateway, queue = site.town.alder.gateway.id, site.town.alder.pull.id
+    for path in (
+        f"/printers/{printer}", f"/users/{user}", f"/gateways/{gateway}", f"/queues/{queue}",
+    ):  # fmt: skip
+        assert cleo.get(path, base_url="https://cedar.localhost").status_code == 404, path
+    own = site.town.cedar.printer.id
+    assert cleo.get(f"/printers/{own}", base_url="https://cedar.localhost").status_code == 200
