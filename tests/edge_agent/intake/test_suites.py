@@ -48,9 +48,12 @@ async def a_printing_site(folder: Path) -> AsyncIterator[IntakeSite]:
             driver = IppDriver(SystemClock())
             jobs = site.jobs.service
             runner = Runner(jobs, lambda _: driver, site.people.directory.printer)
-            jobs.on_pending(
-                lambda job: bool(job.printer_id and runner.take(job.id, job.printer_id))
-            )
+
+            def print_it(job: Job) -> None:
+                assert job.printer_id is not None
+                runner.take(job.id, job.printer_id)
+
+            jobs.on_pending(print_it)
             await runner.start()
             try:
                 yield site
