@@ -39,7 +39,7 @@ class Retention:
         self._spool = spool
         self._clock = clock
         self._changer = changer
-        self._wal_is_due = False
+        self._wal_is_due = True  # what an earlier process left there
         self._destroying = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
