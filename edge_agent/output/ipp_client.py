@@ -8,6 +8,7 @@ closed while it idled is never mistaken for one that broke.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -160,16 +161,15 @@ class _Upload:
                 async for chunk in self._body.chunks:
                     self._wait_until(self._patience.stall)
                     yield chunk
-            except Exception as error:
-                # aiohttp would turn it into a connection error; it is ours, not the printer's.
-                self._error = error
-                raise
+            finally:
+                # aiohttp turns it into a connection error; it is ours, not the printer's.
+                self._error = sys.exc_info()[1]
             self._wait_until(self._patience.accept)
         self._all_sent = True
 
     def raise_own_error(self) -> None:
         """Raise what went wrong on our side, if anything did: the document cannot be read."""
-        if self._error is not None:
+        if isinstance(self._error, Exception):
             raise self._error
 
     def broken(self, what: str) -> Exception:

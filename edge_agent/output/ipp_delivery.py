@@ -82,18 +82,14 @@ class Delivery:
         if number is None:
             raise PrinterUnavailableError(words.NO_IPP, 60.0)
         self._note_ignored(created)
-        try:
+        async with _TakenBack(self._watch, number):
             await self._on_progress(Progress(printer_job_id=number, first_byte=True))
-        except Exception:
-            # Canceled meanwhile: the printer must not wait for a document that never comes.
-            await self._watch.cancel(number)
-            raise
-        answer: Message | Outcome = created
-        for page in batch:
-            answer = await self._send_document(number, page, last=page is batch[-1])
-            if isinstance(answer, Outcome):
-                return answer
-        return await self._follow(number, answer.job if isinstance(answer, Message) else None)
+            answer: Message | Outcome = created
+            for page in batch:
+                answer = await self._send_document(number, page, last=page is batch[-1])
+                if isinstance(answer, Outcome):
+                    return answer
+            return await self._follow(number, answer.job if isinstance(answer, Message) else None)
 
     async def _send_document(self, number: int, page: Page, *, last: bool) -> Message | Outcome:
         more = [*_about(page.document), attribute("last-document", Boolean(last))]
@@ -101,20 +97,16 @@ class Delivery:
         try:
             answer = await self._client.ask(asked, _body(page))
         except NotReachedError as error:
-            await self._watch.cancel(number)
             raise unavailable(error) from None
         except BrokenError as error:
             return await self._after_break(number, all_sent=error.all_sent)
         except NotIppError:
             return await self._after_break(number, all_sent=True)
-        except Exception:
-            # The document cannot be read on our side: the printer must not wait for the rest.
-            await self._watch.cancel(number)
-            raise
         if is_successful(answer.code):
             return answer
+        says = refusal(answer)
         await self._watch.cancel(number)
-        return Outcome(Result.REFUSED, refusal(answer), printer_job_id=number)
+        return Outcome(Result.REFUSED, says, printer_job_id=number)
 
     async def _print_job(self, page: Page) -> Outcome:
         asked = self._request(Operation.PRINT_JOB, _about(page.document), self._ticket)
@@ -185,6 +177,25 @@ class Delivery:
             return outcome
         wishes = ", ".join(self._left_out)[:MAX_LEFT_OUT]
         return replace(outcome, says=f"{outcome.says} {words.CANNOT_DO} {wishes}")
+
+
+class _TakenBack:
+    """Takes a job back that was begun at the printer, when it fails on our side or is refused.
+
+    The document cannot be read, or the job was canceled meanwhile: the printer must neither wait
+    for the rest nor print it later.
+    """
+
+    def __init__(self, watch: Watch, number: int) -> None:
+        self._watch = watch
+        self._number = number
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # When we are cancelled ourselves, whoever did that tells the printer.
+        if isinstance(error, Exception):
+            await self._watch.cancel(self._number)
 
 
 def _about(document: Document) -> list[Attribute]:

@@ -392,3 +392,14 @@ async def test_a_printer_with_a_wrong_address_is_unavailable_and_tells_nothing()
     assert error.value.says == words.BAD_ADDRESS
     assert await a_driver().ask(printer, job) is None
     await a_driver().cancel(printer, job)
+
+
+async def test_a_job_canceled_while_it_was_created_is_taken_back_at_the_printer() -> None:
+    async def canceled(progress: Progress) -> None:
+        raise LookupError("the job was canceled")
+
+    async with ipp_printer(IppPrinter(NEW)) as fake:
+        with pytest.raises(LookupError):
+            await a_driver().deliver(a_printer(fake.uri), a_job(), [a_page(PDF)], canceled)
+        assert len(fake.asked(Operation.CANCEL_JOB)) == 1
+        assert fake.documents == []
