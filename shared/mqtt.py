@@ -165,21 +165,21 @@ class Connection:
         return client.publish(topic, payload, qos).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _run(self) -> None:
-        attempt = 0
+        silent = refused = 0  # attempts in a row that nobody answered; that were not let in
         while not self._stopping.is_set():
             self._answered = False
             self._hurry.clear()
             was_up, says = self._connect_once()
             if self._stopping.is_set():
                 return
-            attempt = 0 if was_up else attempt + 1
-            wait = self._backoff.wait(attempt, answered=self._answered)
+            silent = 0 if was_up or self._answered else silent + 1
+            refused = refused + 1 if self._answered and not was_up else 0
             log.log(
-                logging.INFO if was_up or attempt <= 1 else logging.DEBUG,
+                logging.INFO if was_up or silent + refused <= 1 else logging.DEBUG,
                 "no connection to %s:%d: %s", self.options.host, self.options.port, says,
             )  # fmt: skip
             self._on_down(says)
-            self._hurry.wait(wait)
+            self._hurry.wait(self._backoff.wait(refused or silent, answered=refused > 0))
 
     def _connect_once(self) -> tuple[bool, str]:
         """Connect and stay until it ends; whether it was up, and why it ended."""

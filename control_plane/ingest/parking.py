@@ -18,7 +18,7 @@ from control_plane.ingest import handlers
 from control_plane.ingest.models import ParkedRow
 from shared.ids import GatewayId
 from shared.messages import codec
-from shared.messages.envelope import Batch, Lane, RowText
+from shared.messages.envelope import Batch, RowText
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,16 @@ def retry(session: Session, gateway_id: GatewayId, entity: str) -> int:
         applied += 1
     session.flush()
     return applied
+
+
+def retry_all(session: Session) -> int:
+    """Try everything once more: a new release may know what the old one did not."""
+    waiting = session.execute(
+        select(ParkedRow.gateway_id, ParkedRow.entity)
+        .where(ParkedRow.settled_at.is_(None))
+        .distinct()
+    ).all()
+    return sum(retry(session, gateway_id, entity) for gateway_id, entity in waiting)
 
 
 def give_up(session: Session, gateway_id: GatewayId, entity: str) -> int:
@@ -137,8 +147,3 @@ def _waiting_entities(
             )
         )
     )
-
-
-def count_parked(session: Session, gateway_id: GatewayId, lane: Lane | None = None) -> int:
-    rows = list_parked(session, gateway_id)
-    return sum(lane is None or row.lane == lane.value for row in rows)

@@ -27,7 +27,7 @@ from edge_agent.sync import rollback
 from edge_agent.sync.commands import Act, Commands
 from edge_agent.sync.follower import Follower, Forget
 from edge_agent.sync.replica import Replica
-from edge_agent.sync.sender import Sender
+from edge_agent.sync.sender import BeginAnew, Sender
 from shared.clock import Clock
 from shared.crypto.signing import SignatureError
 from shared.i18n import gettext as _
@@ -60,6 +60,7 @@ _PRUNE_SECONDS: Final = 3600.0
 _RENEW_LOOK_SECONDS: Final = 3600.0
 _MAX_WAITING: Final = 400
 _AGAIN_SECONDS: Final = 5.0
+_PARKED_BEATS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Link:
         self._known_released: tuple[str, ...] = ()
         self._clock_offset = timedelta(0)
         self._says = _("The line to the primary has not been up yet.")
-        self._heard_at: datetime | None = None
+        self._is_parked = False
         self._senders = {
             lane: Sender(parts.store, lane, self._publisher(lane), self._say_hello_soon)
             for lane in Lane
@@ -136,7 +137,8 @@ class Link:
     async def run(self) -> None:
         """Keep the line until cancelled; whatever goes wrong with it, the gateway goes on."""
         self._loop = asyncio.get_running_loop()
-        self._parts.store.on_facts(self._senders[Lane.FACTS].wake)
+        for sender in self._senders.values():
+            self._parts.store.on_facts(sender.wake)
         while True:
             try:
                 await self._run_once()
@@ -271,10 +273,14 @@ class Link:
         self._beat()
 
     async def _beat_forever(self) -> None:
+        beats = 0
         while True:
             await asyncio.sleep(self._parts.heartbeat_seconds)
             if self._up.is_set():
                 self._beat()
+                beats += 1
+                if self._is_parked and beats % _PARKED_BEATS == 0:
+                    self._say_hello_soon()  # A person may have chosen us.
 
     def _beat(self) -> None:
         here = Presence(
@@ -305,7 +311,6 @@ class Link:
 
     async def _handle(self, delivery: Delivery) -> None:
         plain = self._verifier.open(delivery.topic, delivery.payload)
-        self._heard_at = self._parts.clock.now()
         what = delivery.topic.rpartition("/")[2]
         if what == Down.HELLO.value:
             await self._on_hello(codec.from_plain(HelloAnswer, plain))
@@ -337,17 +342,17 @@ class Link:
 
     def _tell(self, answer: HelloAnswer) -> None:
         parked = [m for m in answer.lanes.values() if m.action is LaneAction.PARKED]
+        self._is_parked = bool(parked)
         if parked:
             self._says = _("The primary has parked this gateway: %(why)s", why=parked[0].says)
         else:
             self._says = _("Connected to the primary.")
 
-    def _anew(self, lane: Lane) -> Callable[[str], Any]:
-        async def begin_anew(why: str) -> None:
+    def _anew(self, lane: Lane) -> BeginAnew:
+        async def begin_anew(why: str, after: int | None) -> None:
+            new = rollback.NewEpoch(lane, why, after, self._known_released)
             await self._parts.store.submit(
-                lambda tx: rollback.begin_anew(
-                    tx, lane, why, self._known_released, self._parts.changer
-                )
+                lambda tx: rollback.begin_anew(tx, new, self._parts.changer)
             )
             self._say_hello_soon()
 

@@ -8,29 +8,50 @@ person: nothing prints twice by itself, and what printed twice is told.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
 
 from edge_agent.jobs import outbox
 from edge_agent.jobs.changes import Changer
 from edge_agent.jobs.transaction import Transaction
+from shared.i18n import mark as _
 from shared.ids import JobId
 from shared.job_states import Hold, JobEvent, JobState
 from shared.messages.envelope import Lane
 
 log = logging.getLogger(__name__)
 
+WENT_ALREADY: Final = _(
+    "This gateway was set back to an earlier time, and the job went to a printer since then."
+    " Look at the printer, then print it again or delete it."
+)
 
-def begin_anew(
-    tx: Transaction, lane: Lane, why: str, known_released: Collection[str], changer: Changer
-) -> None:
+
+@dataclass(frozen=True, slots=True)
+class NewEpoch:
+    """Why a lane begins anew, and what the primary said about it."""
+
+    lane: Lane
+    why: str  # behind | forked | pruned
+    after: int | None  # rows after this one go under the new epoch; None: those not acknowledged
+    known_released: tuple[str, ...]
+
+
+def begin_anew(tx: Transaction, new: NewEpoch, changer: Changer) -> None:
     """Begin a new epoch of a lane; hold what the primary knows as released."""
-    epoch = outbox.new_epoch(tx.connection, lane, why=why, raise_home_epoch=lane is Lane.FACTS)
-    log.warning("lane %s: a new epoch %s begins (%s)", lane.value, epoch, why)
-    if lane is not Lane.FACTS:
+    epoch = outbox.new_epoch(
+        tx.connection,
+        new.lane,
+        why=new.why,
+        after=new.after,
+        raise_home_epoch=new.lane is Lane.FACTS,
+    )
+    log.warning("lane %s: a new epoch %s begins (%s)", new.lane.value, epoch, new.why)
+    if new.lane is not Lane.FACTS:
         return
     # Events of our jobs come after those of the same revision that the primary has already.
     tx.connection.execute("UPDATE jobs SET home_epoch = home_epoch + 1")
-    for job_id in known_released:
+    for job_id in new.known_released:
         job = tx.find_job(JobId(job_id))
         if job is not None and job.state in (JobState.PENDING, JobState.PENDING_HELD):
             changer.change(
@@ -42,9 +63,3 @@ def begin_anew(
                 message=WENT_ALREADY,
                 detail={"why": "set-back"},
             )
-
-
-WENT_ALREADY = (
-    "This gateway was set back to an earlier time, and the job went to a printer since then."
-    " Look at the printer, then print it again or delete it."
-)

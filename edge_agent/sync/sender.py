@@ -26,6 +26,7 @@ _SETTLE_SECONDS: Final = (
 _GATHER_SECONDS: Final = {Lane.FACTS: 0.0, Lane.TELEMETRY: 30.0}
 
 Publish = Callable[[bytes], bool]
+BeginAnew = Callable[[str, int | None], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -67,16 +68,18 @@ class Sender:
     def is_sending(self) -> bool:
         return self._progress is not None
 
-    async def on_mark(self, mark: LaneMark, begin_anew: Callable[[str], Awaitable[None]]) -> None:
+    async def on_mark(self, mark: LaneMark, begin_anew: BeginAnew) -> None:
         """Take the primary's answer to Hello.
 
-        ``begin_anew`` makes a new epoch; Hello is said again after it.
+        ``begin_anew`` (why, after which row) makes a new epoch; Hello is said again after it.
         """
         if mark.action is LaneAction.PARKED:
             self.stop_sending()
             return
         if mark.action is LaneAction.NEW_EPOCH:
-            await begin_anew(self.trouble or "behind")
+            # Rows that only an earlier copy of the primary acknowledged go along.
+            after = mark.upto_seq if self.trouble == "pruned" else None
+            await begin_anew(self.trouble or "behind", after)
             self.trouble = ""
             return
         state = await self._store.read(lambda c: outbox.lane_state(c, self._lane))
@@ -90,7 +93,8 @@ class Sender:
             # What it committed under this number is not what is written here.
             self._cannot_go_on("forked")
             return
-        if chain is None and mark.epoch == state.epoch and state.floor > mark.upto_seq + 1:
+        missing = state.floor > mark.upto_seq + 1 and state.next_seq > mark.upto_seq + 1
+        if mark.epoch == state.epoch and missing and self._lane is Lane.FACTS:
             self._cannot_go_on("pruned")
             return
         self._progress = _Progress(mark.epoch, mark.upto_seq, mark.upto_seq)

@@ -264,3 +264,33 @@ async def test_telemetry_that_was_given_up_leaves_a_hole_and_goes_on(
         box.link._senders[Lane.TELEMETRY].wake()
         await until(lambda: told(primary)["seen.00049"] == 1, "the newest arrived")
         assert 0 < sum(told(primary).values()) < 20
+
+
+async def test_rows_that_are_kept_no_longer_are_named_and_the_rest_goes_on(
+    primary: Primary, tmp_path: Path
+) -> None:
+    """A primary restored from a backup older than what the gateway keeps."""
+    gateway = primary.new_gateway("Hall")
+    identity = primary.enrol(gateway, tmp_path / "box")
+    async with a_gateway(primary, tmp_path / "box", identity) as box:
+        await box.connected()
+        await box.tell(*names(0, 10))
+        await box.told()
+        await asyncio.sleep(1)
+    async with a_gateway(primary, tmp_path / "box", identity) as box:
+
+        def forget(tx: Any) -> None:
+            tx.connection.execute("DELETE FROM outbox WHERE seq <= 6")
+
+        await box.store.submit(forget)
+        with primary.database.writing() as session:
+            mark = session.get(LaneMark, (gateway.id, Lane.FACTS.value))
+            assert mark is not None
+            state = box.store.look(lambda c: outbox.lane_state(c, Lane.FACTS))
+            mark.upto_seq = 2
+            mark.chain = "0" * 64
+            assert state.floor == 7
+        box.link._say_hello_soon()
+        await box.tell("seen.later")
+        await until(lambda: told(primary)["seen.later"] == 1, "the rest goes on")
+        assert primary.count("gateway.facts-missing") == 1

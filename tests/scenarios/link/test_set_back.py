@@ -1,0 +1,100 @@
+"""A gateway that was set back in time holds what went to paper since, and tells of paper twice."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sqlalchemy import select
+
+from control_plane.jobs.models import Job as JobRow
+from control_plane.jobs.models import JobEvent as EventRow
+from edge_agent.jobs.model import Actor, Job
+from shared.ids import JobId, PrinterId, UserId, new_id
+from shared.job_states import Hold, JobState
+from tests.support.jobs import a_new_job
+from tests.support.line import Box, Primary, a_gateway, until
+
+PRINTER = PrinterId(new_id())
+
+
+async def send(primary: Primary, box: Box, title: str) -> Job:
+    new = a_new_job(
+        title=title,
+        account_id=primary.town.alder.account.id,
+        queue_id=primary.town.alder.pull.id,
+        owner_id=primary.town.ada.id,
+    )
+    return await box.jobs.accept(new, format="application/pdf", name=title, body=b"%PDF")
+
+
+async def release(primary: Primary, box: Box, job: Job) -> None:
+    alder, ada = primary.town.alder.account.id, UserId(primary.town.ada.id)
+    done = await box.jobs.release(alder, ada, [job.id], PRINTER, Actor("card", user_id=ada))
+    assert done.released == (job.id,)
+
+
+def known_state(primary: Primary, job_id: JobId) -> int | None:
+    with primary.database.reading() as session:
+        return session.scalar(select(JobRow.state).where(JobRow.id == job_id))
+
+
+def lines(primary: Primary, job_id: JobId) -> list[tuple[int, str]]:
+    with primary.database.reading() as session:
+        query = select(EventRow.home_epoch, EventRow.event).where(EventRow.job_id == job_id)
+        rows = session.execute(query.order_by(EventRow.home_epoch, EventRow.revision))
+        return [(epoch, event) for epoch, event in rows]
+
+
+async def test_a_job_that_went_to_paper_meanwhile_is_held_for_a_person(
+    primary: Primary, tmp_path: Path
+) -> None:
+    identity = primary.enrol(primary.town.alder.gateway, tmp_path / "box")
+    state, snapshot = tmp_path / "box", tmp_path / "snapshot"
+    async with a_gateway(primary, state, identity) as box:
+        await box.connected()
+        went = await send(primary, box, "went")
+        stays = await send(primary, box, "stays")
+        await box.told()
+    shutil.copytree(state, snapshot)
+    async with a_gateway(primary, state, identity) as box:
+        await box.connected()
+        await release(primary, box, went)
+        await box.told()
+    assert known_state(primary, went.id) == JobState.PENDING
+
+    async with a_gateway(primary, snapshot, identity) as box:
+        await box.connected()
+        await until(lambda: primary.count("gateway.rolled-back") == 1, "it is noticed")
+        held = await box.jobs.get(went.id)
+        assert Hold.UNCERTAIN in held.holds
+        free = await box.jobs.get(stays.id)
+        assert Hold.UNCERTAIN not in free.holds
+        await box.told()
+    assert known_state(primary, went.id) == JobState.PENDING_HELD
+    assert lines(primary, went.id) == [(1, "received"), (1, "released"), (2, "held")]
+    assert primary.count("gateway.rolled-back") == 1
+
+
+async def test_paper_that_came_twice_is_told_and_not_hidden(
+    primary: Primary, tmp_path: Path
+) -> None:
+    identity = primary.enrol(primary.town.alder.gateway, tmp_path / "box")
+    state, snapshot = tmp_path / "box", tmp_path / "snapshot"
+    async with a_gateway(primary, state, identity) as box:
+        await box.connected()
+        job = await send(primary, box, "twice")
+        await box.told()
+    shutil.copytree(state, snapshot)
+    async with a_gateway(primary, state, identity) as box:
+        await box.connected()
+        await release(primary, box, job)
+        await box.told()
+
+    async with a_gateway(primary, snapshot, identity) as box:
+        # Before the primary can warn it: the same revision of the same job, on other paper.
+        await release(primary, box, job)
+        await box.connected()
+        await box.told()
+    released = [line for line in lines(primary, job.id) if line[1] == "released"]
+    assert released == [(1, "released"), (2, "released")]
