@@ -16,6 +16,7 @@ from shared.ipp import Attribute, Group, Message, Operation, Status, each, reque
 from shared.ipp.build import shorten
 from shared.ipp.enums import PrinterState, is_successful
 from shared.ipp.values import Keyword
+from shared.job_states import JobState
 
 PAUSES: Final = (0.2, 1.0, 2.0)  # before the first questions
 STEADY_SECONDS: Final = 5.0  # between all further ones
@@ -126,6 +127,8 @@ class Watch:
         answer = await self._ask(Operation.GET_PRINTER_ATTRIBUTES, None, asked)
         printer = answer.printer if answer is not None else Group(0)
         is_stopped = printer.find_integer("printer-state") == PrinterState.STOPPED
+        if report.state is JobState.PENDING_HELD and not is_stopped:
+            return words.HELD_THERE
         if not report.is_stopped and not is_stopped:
             return None
         return words.why_stopped(printer.list_words("printer-state-reasons"))

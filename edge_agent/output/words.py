@@ -30,6 +30,7 @@ NOT_ALL: Final = _("Only some of its documents were printed.")
 CANNOT_DO: Final = _("This printer cannot do:")
 
 STOPPED: Final = _("The printer has stopped.")
+HELD_THERE: Final = _("The printer holds it back; its panel may say why.")
 # Keywords of printer-state-reasons without their severity; the first that applies is told.
 STOPPED_BY: Final = {
     "media-jam": _("Paper is jammed in the printer."),

@@ -223,6 +223,16 @@ async def test_a_printer_that_stops_while_the_job_waits_is_told_too() -> None:
     assert heard.progress[1:] == [Progress(stopped="The printer is paused.")]
 
 
+async def test_a_printer_that_holds_the_job_back_is_told_of() -> None:
+    fake, heard = IppPrinter(NEW), Heard()
+    states = iter([4, 5, 9])
+    fake.answers[Operation.GET_JOB_ATTRIBUTES] = lambda request, _: response(
+        0, request, groups=[job_group(state=next(states))]
+    )
+    await deliver(fake, heard=heard)
+    assert heard.progress[1:] == [Progress(stopped=words.HELD_THERE), Progress(resumed=True)]
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "result"),
     [
