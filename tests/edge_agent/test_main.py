@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 
 from edge_agent.counting.counter import KINDS
-from edge_agent.doctor import _configuration
+from edge_agent.doctor import _configuration, ask_health
 from edge_agent.enrolment import FOLDER
 from edge_agent.settings import Settings, read_settings, write_settings
 from script._demo.pdf import make_pdf
@@ -93,15 +92,14 @@ def agent(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def health(state: Path, *, seconds: float = 20) -> dict[str, Any]:
-    """Ask ``status`` until the gateway answers with everything started."""
+    """Ask the health page until the gateway answers with everything started."""
+    settings = read_settings(state)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        answer = agent(state, "status", "--json")
-        report = json.loads(answer.stdout) if answer.stdout.startswith("{") else {}
-        if report.get("health") and len(report["health"]["services"]) == 7:
-            found: dict[str, Any] = report["health"]
+        found = ask_health(state, settings)
+        if found and len(found["services"]) == 7:
             return found
-        time.sleep(0.1)
+        time.sleep(0.05)
     raise AssertionError((state.parent / "agent.log").read_text()[-4000:])
 
 
@@ -111,11 +109,35 @@ def test_a_gateway_starts_with_everything_upstream_gone_and_ends_in_time(state: 
         assert report["services"]["ipp"]["ok"], report
         assert report["if_the_line_were_cut"]["Sending documents"]["works"]
         assert all(act["works"] for act in report["if_the_line_were_cut"].values()), report
+        assert "pid" in agent(state, "status").stdout
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(6) == 0
         assert time.monotonic() - began < 5
     assert agent(state, "status").returncode == 3
+
+
+def test_it_ends_in_time_with_clients_in_the_middle_of_something(state: Path) -> None:
+    gateway = _configuration(state, read_settings(state))
+    assert gateway is not None
+    with a_running_agent(state) as process:
+        health(state)
+        ports = [gateway.services[name].port or 0 for name in ("ipp", "health")]
+        idle = [socket.create_connection(("127.0.0.1", port)) for port in ports * 3]
+        head = f"POST /ipp/print/alder/pull HTTP/1.1\r\nHost: 127.0.0.1:{ports[0]}\r\n"
+        idle[0].sendall(
+            head.encode() + b"Content-Type: application/ipp\r\nContent-Length: 9999\r\n"
+        )
+        idle[2].sendall(
+            head.encode() + b"Content-Type: application/ipp\r\nContent-Length: 99\r\n\r\n\2"
+        )
+        time.sleep(0.2)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 5
+        for connection in idle:
+            connection.close()
 
 
 def test_a_second_agent_on_the_same_state_is_refused_by_name(state: Path) -> None:
