@@ -59,7 +59,7 @@ class Patience:
 
     connect: float = 5.0
     answer: float = 15.0  # to a question
-    stall: float = 300.0  # while it takes no more document data: it may be out of paper
+    stall: float = 900.0  # while it takes no more document data: it may be out of paper
     accept: float = 120.0  # from the last octet of a document to the answer
 
 
