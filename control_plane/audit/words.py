@@ -56,7 +56,8 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("domain.claimed", "ok"): mark("%(who)s claimed the domain %(what)s"),
     ("domain.verified", "ok"): mark("The domain %(what)s was verified"),
     ("role.created", "ok"): mark("%(who)s made the role %(what)s"),
-    ("grant.created", "ok"): mark("%(who)s let the vendor look in for a time"),
+    ("grant.given", "ok"): mark("%(who)s let the vendor look in for a time"),
+    ("grant.revoked", "ok"): mark("%(who)s ended the look of the vendor"),
     ("job.released", "ok"): mark("%(who)s released a job"),
     ("job.canceled", "ok"): mark("%(who)s deleted a job"),
 }

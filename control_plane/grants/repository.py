@@ -38,3 +38,19 @@ def in_force(
             Grant.expires_at > now,
         )
     ).all()
+
+
+def open_accounts(
+    session: Session, vendor_id: VendorId, user_id: UserId, now: datetime
+) -> set[AccountId]:
+    """List the accounts that let this person of the vendor look in now."""
+    return set(
+        session.scalars(
+            select(Grant.account_id).where(
+                Grant.vendor_id == vendor_id,
+                or_(Grant.user_id.is_(None), Grant.user_id == user_id),
+                Grant.revoked_at.is_(None),
+                Grant.expires_at > now,
+            )
+        )
+    )

@@ -20,6 +20,7 @@ from control_plane.users import service as users
 from shared.ids import AccountId, UserId, VendorId, new_id
 
 list_grants = repository.list_grants
+open_accounts = repository.open_accounts
 
 
 def create(

@@ -33,7 +33,7 @@ from control_plane.web.forms import Form, read
 from control_plane.web.rendering import fragment
 from shared.i18n import format_moment, gettext
 from shared.ids import CardId, JobId, PrinterId
-from shared.job_states import JobState
+from shared.job_states import Hold, JobState
 from shared.messages.commands import CommandKind
 
 _ = gettext
@@ -66,6 +66,24 @@ def release(job_id: str) -> ResponseReturnValue:
         body = {"printer_id": printer.id, "owner_id": user_id()}
         _ask(session, job, CommandKind.RELEASE_JOB, body)
     flash(_("It is on its way to %(printer)s.", printer=printer.name))
+    return redirect(url_for("portal.show"), 303)
+
+
+@bp.post("/jobs/release")
+@requires(Permission.OWN_JOBS)
+def release_all() -> ResponseReturnValue:
+    """Ask for everything that waits, but for what may have printed already."""
+    with writing() as session:
+        chosen = PrinterId(request.form.get("printer_id", ""))
+        printer = printers.get_printer(session, account_id(), chosen)
+        held = jobs.list_jobs(
+            session, account_id(), owner_id=user_id(), states=(JobState.PENDING_HELD,), limit=_SHOWN
+        )
+        body = {"printer_id": printer.id, "owner_id": user_id()}
+        for job in held.items:
+            if Hold.UNCERTAIN.value not in job.reasons:
+                _ask(session, job, CommandKind.RELEASE_JOB, body)
+    flash(_("Your jobs are on their way to %(printer)s.", printer=printer.name))
     return redirect(url_for("portal.show"), 303)
 
 
@@ -146,5 +164,6 @@ def _row(job: Job, names: dict[str, str]) -> dict[str, Any]:
         "state": state,
         "why": words.why_not_printed(job, now) if JobState(job.state).is_final else "",
         "printer": names.get(job.printer_id or "", ""),
+        "is_uncertain": Hold.UNCERTAIN.value in job.reasons,
         "waits": job.state == JobState.PENDING_HELD,
     }

@@ -7,10 +7,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from control_plane.cards import service as cards
+from control_plane.cards.models import Card
 from control_plane.cards.schemas import NewCard
-from control_plane.errors import SpoolhouseError
+from control_plane.errors import ConflictError, ForbiddenError, SpoolhouseError
 from control_plane.roles import service as roles
-from control_plane.security.permissions import ROLE_NAMES, Permission
+from control_plane.security import words
+from control_plane.security.permissions import Permission
 from control_plane.users import service as users
 from control_plane.users.models import User
 from control_plane.users.schemas import NewUser, UserChanges
@@ -24,7 +26,7 @@ from control_plane.web.caller import (
     vault,
     writing,
 )
-from control_plane.web.forms import Form, read
+from control_plane.web.forms import Form, read, sentence
 from control_plane.web.tables import csv_response
 from shared.i18n import gettext
 from shared.ids import CardId, UserId
@@ -145,6 +147,20 @@ def set_pin(user_id: str) -> ResponseReturnValue:
         return _person_page(session, UserId(user_id), form), 422
 
 
+@bp.post("/<user_id>/roles")
+@requires(Permission.CHANGE_PEOPLE)
+def set_roles(user_id: str) -> ResponseReturnValue:
+    chosen = tuple(request.form.getlist("roles"))
+    try:
+        _change(user_id, UserChanges(roles=chosen))
+    except (ConflictError, ForbiddenError) as error:
+        form = Form(errors={"": sentence(str(error))})
+        with reading() as session:
+            return _person_page(session, UserId(user_id), form), 422
+    flash(_("Saved."))
+    return redirect(url_for("users.show_user", user_id=user_id), 303)
+
+
 @bp.post("/<user_id>/lock")
 @requires(Permission.CHANGE_PEOPLE)
 def lock_user(user_id: str) -> ResponseReturnValue:
@@ -163,22 +179,31 @@ def _change(user_id: str, body: UserChanges) -> None:
 
 def _person_page(session: Session, user_id: UserId, form: Form) -> str:
     user = users.get_user(session, tenant(), user_id)
-    given = cards.list_cards(session, account_id(), user_id=user_id, with_revoked=True, limit=_ALL)
+    held = {role.id for role in roles.roles_of_user(session, tenant(), user_id)}
     return render_template(
         "users/show.html",
         user=user,
         form=form,
-        cards=sorted(given.items, key=lambda card: card.revoked_at is not None),
+        cards=_cards(session, user_id),
         roles=_roles(session, [user])[user.id],
+        choices=[
+            (role.id, words.role_name(role), role.id in held)
+            for role in roles.list_roles(session, tenant())
+        ],
     )
+
+
+def _cards(session: Session, user_id: UserId) -> Sequence[Card]:
+    """List a person's cards, those in use first; a vendor's people have none."""
+    if tenant().account_id is None:
+        return ()
+    given = cards.list_cards(session, account_id(), user_id=user_id, with_revoked=True, limit=_ALL)
+    return sorted(given.items, key=lambda card: card.revoked_at is not None)
 
 
 def _roles(session: Session, people: Sequence[User]) -> dict[UserId, list[str]]:
     found = roles.roles_of_users(session, tenant(), [user.id for user in people])
-    return {
-        user_id: [_(ROLE_NAMES[role.built_in]) if role.built_in else role.name for role in given]
-        for user_id, given in found.items()
-    }
+    return {user_id: [words.role_name(role) for role in given] for user_id, given in found.items()}
 
 
 def _last4(session: Session, people: Sequence[User]) -> dict[UserId, list[str]]:

@@ -7,10 +7,12 @@ from flask.typing import ResponseReturnValue
 
 from control_plane.accounts import service as accounts
 from control_plane.accounts.schemas import NewAccount
+from control_plane.database import utc_now
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
+from control_plane.grants import service as grants
 from control_plane.security.permissions import Permission
-from control_plane.web.caller import actor, reading, requires, vault, vendor_id, writing
+from control_plane.web.caller import actor, reading, requires, user_id, vault, vendor_id, writing
 from control_plane.web.forms import Form, read
 from shared.i18n import gettext
 
@@ -32,7 +34,10 @@ def list_accounts() -> ResponseReturnValue:
         ids = [account.id for account in page.items]
         licences = accounts.licences(session, ids)
         serving = gateways.count_serving(session, ids)
-    return render_template("vendor/accounts.html", page=page, licences=licences, gateways=serving)
+        opened = grants.open_accounts(session, vendor_id(), user_id(), utc_now())
+    return render_template(
+        "vendor/accounts.html", page=page, licences=licences, gateways=serving, opened=opened
+    )
 
 
 @bp.get("/new")

@@ -48,7 +48,10 @@ def _account() -> Iterator[tuple[str, Sequence[Place | None]]]:
     )
     yield (
         _("People"),
-        (_place(_("Users and cards"), "users.list_users", Permission.SEE_PEOPLE),),
+        (
+            _place(_("Users and cards"), "users.list_users", Permission.SEE_PEOPLE),
+            _place(_("Roles"), "roles.list_roles", Permission.SEE_PEOPLE),
+        ),
     )
     yield (
         _("Places"),
@@ -58,6 +61,7 @@ def _account() -> Iterator[tuple[str, Sequence[Place | None]]]:
         ),
     )
     yield (_("Look back"), (_place(_("Audit"), "audit.list_events", Permission.SEE_AUDIT),))
+    yield (_("Account"), (_place(_("Settings"), "settings.show", Permission.SEE_SETTINGS),))
     yield (_("Yours"), (_place(_("My jobs"), "portal.show", Permission.OWN_JOBS),))
 
 
@@ -66,7 +70,13 @@ def _vendor() -> Iterator[tuple[str, Sequence[Place | None]]]:
         _("Customers"),
         (_place(_("Accounts"), "vendor.list_accounts", Permission.SEE_ACCOUNTS),),
     )
-    yield (_("People"), (_place(_("Users"), "users.list_users", Permission.SEE_PEOPLE),))
+    yield (
+        _("People"),
+        (
+            _place(_("Users"), "users.list_users", Permission.SEE_PEOPLE),
+            _place(_("Roles"), "roles.list_roles", Permission.SEE_PEOPLE),
+        ),
+    )
     yield (_("Look back"), (_place(_("Audit"), "audit.list_events", Permission.SEE_AUDIT),))
 
 

@@ -11,7 +11,19 @@ from control_plane.app import create_app
 from tests.support.houses import PASSWORD
 from tests.support.primary_site import Site, a_site, live_a_day, send_titles
 
-PAGES = ("/", "/jobs", "/printers", "/users", "/sites", "/queues", "/audit", "/my", "/find?q=re")
+PAGES = (
+    "/",
+    "/jobs",
+    "/printers",
+    "/users",
+    "/sites",
+    "/queues",
+    "/audit",
+    "/roles",
+    "/settings",
+    "/my",
+    "/find?q=re",
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +137,58 @@ def test_the_neighbours_page_is_not_there(site: Site) -> None:
         assert cleo.get(path, base_url="https://cedar.localhost").status_code == 404, path
     own = site.town.cedar.printer.id
     assert cleo.get(f"/printers/{own}", base_url="https://cedar.localhost").status_code == 200
+
+
+def test_a_vendor_looks_into_an_account_that_lets_it_and_reads_no_titles(
+    ada: FlaskClient, site: Site
+) -> None:
+    send_titles(site, ["Quarter report.pdf"])
+    vic = browser_of(site, "vic", "vic")
+    inside = f"/accounts/{site.town.alder.account.id}/jobs"
+    assert vic.get(inside, base_url="https://vic.localhost").status_code == 403
+    token = csrf_of(ada, "/settings")
+    form = {"csrf_token": token, "reason": "Leeds prints slowly", "hours": "1"}
+    base = "https://alder.localhost"
+    assert ada.post("/settings/grants", base_url=base, data=form).status_code == 303
+    seen = vic.get(inside, base_url="https://vic.localhost")
+    assert seen.status_code == 200
+    assert "a document" in seen.text
+    assert "Quarter report" not in seen.text
+    found = vic.get(f"{inside}?q=Quarter", base_url="https://vic.localhost")
+    assert found.text.count("a document") == seen.text.count("a document")
+    own = ada.get("/jobs", base_url=base)
+    assert "Quarter report" in own.text
+
+
+def csrf_of(client: FlaskClient, path: str) -> str:
+    text = client.get(path, base_url="https://alder.localhost").text
+    return text.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+def test_an_account_is_set_and_its_people_get_roles(ada: FlaskClient, site: Site) -> None:
+    base = "https://alder.localhost"
+    token = csrf_of(ada, "/settings")
+    form = {
+        "csrf_token": token,
+        "name": "Alder Ltd",
+        "language": "en",
+        "time_zone": "Nowhere/Land",
+        "retention_seconds": "14400",
+        "claimed_allowed": "on",
+    }
+    refused = ada.post("/settings", base_url=base, data=form)
+    assert refused.status_code == 422
+    assert "must be a time zone" in refused.text.lower()
+    saved = ada.post("/settings", base_url=base, data={**form, "time_zone": "Europe/London"})
+    assert saved.status_code == 303
+    role = {"csrf_token": token, "name": "Front desk", "permissions": ["jobs.see", "own.jobs"]}
+    assert ada.post("/roles", base_url=base, data=role).status_code == 303
+    assert "Front desk" in ada.get(f"/users/{site.town.ben.id}", base_url=base).text
+
+
+def test_nobody_can_stop_being_the_last_owner(ada: FlaskClient, site: Site) -> None:
+    form = {"csrf_token": csrf_of(ada, "/settings"), "roles": []}
+    path = f"/users/{site.town.ada.id}/roles"
+    answer = ada.post(path, base_url="https://alder.localhost", data=form)
+    assert answer.status_code == 422
+    assert "Somebody must stay owner." in answer.text

@@ -1,0 +1,124 @@
+"""Settings of an account, and of its domains' brand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from control_plane.accounts import service as accounts
+from control_plane.accounts.schemas import AccountChanges
+from control_plane.database import utc_now
+from control_plane.domains import service as domains
+from control_plane.domains.schemas import DomainChanges
+from control_plane.errors import SpoolhouseError
+from control_plane.grants import service as grants
+from control_plane.grants.schemas import NewGrant
+from control_plane.security.permissions import Permission
+from control_plane.web.caller import (
+    account_id,
+    actor,
+    permissions,
+    reading,
+    requires,
+    tenant,
+    writing,
+)
+from control_plane.web.forms import Form, read
+from shared.i18n import format_duration, gettext
+
+_ = gettext
+bp = Blueprint("settings", __name__, url_prefix="/settings")
+_TEXTS: Final = ("name", "language", "time_zone", "retention_seconds")
+_SWITCHES: Final = ("card_needs_pin", "claimed_allowed", "titles_visible_to_vendor")
+_LOOK: Final = (Permission.SEE_THINGS, Permission.SEE_JOBS, Permission.SEE_PEOPLE)
+_HOURS: Final = (1, 4, 8, 24, 72, 168)
+
+
+@bp.get("")
+@requires(Permission.SEE_SETTINGS)
+def show() -> ResponseReturnValue:
+    with reading() as session:
+        account = accounts.get_account(session, account_id())
+        values = {name: getattr(account, name) for name in (*_TEXTS, *_SWITCHES)}
+        values["retention_seconds"] = str(values["retention_seconds"])
+        return _page(session, Form(values))
+
+
+@bp.post("")
+@requires(Permission.CHANGE_SETTINGS)
+def change() -> ResponseReturnValue:
+    values: dict[str, Any] = {name: request.form.get(name, "").strip() for name in _TEXTS}
+    values |= {name: name in request.form for name in _SWITCHES}
+    form = Form(values)
+    body = read(AccountChanges, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                accounts.update(session, account_id(), body, actor())
+        except SpoolhouseError as error:
+            form.refuse(error, _TEXTS)
+        else:
+            flash(_("Saved. Gateways that are heard follow within seconds."))
+            return redirect(url_for("settings.show"), 303)
+    with reading() as session:
+        return _page(session, form), 422
+
+
+@bp.post("/domains/<domain_id>")
+@requires(Permission.CHANGE_SETTINGS)
+def brand(domain_id: str) -> ResponseReturnValue:
+    form = Form(
+        {name: request.form.get(name, "").strip() for name in ("brand_name", "brand_color")}
+    )
+    body = read(DomainChanges, form)
+    if body is None:
+        flash(_("A colour is written #rrggbb."), "error")
+    else:
+        with writing() as session:
+            domains.update(session, tenant(), domain_id, body, actor())
+        flash(_("Saved."))
+    return redirect(url_for("settings.show"), 303)
+
+
+@bp.post("/grants")
+@requires(Permission.CHANGE_SETTINGS)
+def let_in() -> ResponseReturnValue:
+    """Let the vendor's staff see how things are, and change nothing."""
+    typed = {"reason": request.form.get("reason", "").strip(), "hours": request.form.get("hours")}
+    form = Form({**typed, "permissions": [permission.value for permission in _LOOK]})
+    body = read(NewGrant, form)
+    if body is None:
+        flash(_("Say why, and for how long."), "error")
+    else:
+        with writing() as session:
+            grants.create(session, account_id(), body, actor(), may=permissions())
+        flash(_("Your vendor may look in. You can end that here at any time."))
+    return redirect(url_for("settings.show"), 303)
+
+
+@bp.post("/grants/<grant_id>/revoke")
+@requires(Permission.CHANGE_SETTINGS)
+def send_out(grant_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        grants.revoke(session, account_id(), grant_id, actor())
+    flash(_("Your vendor no longer looks in."))
+    return redirect(url_for("settings.show"), 303)
+
+
+def _page(session: Session, form: Form) -> str:
+    shown: Mapping[str, Any] = {
+        "licence": accounts.licence(session, account_id()),
+        "domains": domains.list_domains(session, tenant()),
+        "grants": [
+            grant
+            for grant in grants.list_grants(session, account_id())
+            if grant.revoked_at is None and grant.expires_at > utc_now()
+        ],
+        "looks": [(str(hours), format_duration(hours * 3600)) for hours in (1, 8, 24, 168)],
+        "keeps": [(str(hours * 3600), format_duration(hours * 3600)) for hours in _HOURS],
+    }
+    return render_template("accounts/settings.html", form=form, **shown)
