@@ -9,6 +9,8 @@ from typing import Final
 from edge_agent.addresses import local_addresses
 from edge_agent.health import HealthPage, Report
 from edge_agent.intake.ipp_server import IppServer
+from edge_agent.intake.lpd_server import LpdServer
+from edge_agent.intake.raw_server import RawServer
 from edge_agent.intake.tls import listener_context
 from edge_agent.keeper import Wanted
 from edge_agent.output.ipp_identify import identify
@@ -30,6 +32,8 @@ ORDER: Final = (
     "document-output",
     "health",
     "ipp",
+    "lpd",
+    "raw",
     "terminal-client",
     "card-readers",
 )
@@ -48,6 +52,8 @@ class Catalogue:
             "document-output": lambda _setting: parts.output,
             "health": self._health,
             "ipp": self._ipp,
+            "lpd": self._lpd,
+            "raw": self._raw,
             "terminal-client": self._terminal_client,
             "card-readers": self._card_readers,
         }
@@ -98,6 +104,27 @@ class Catalogue:
             trusted_hosts=self._host_names(),
             state_dir=parts.state_dir,
             identify=identify,
+        )
+
+    def _lpd(self, setting: ServiceSetting) -> Service:
+        parts = self._parts
+        return LpdServer(
+            jobs=parts.jobs,
+            directory=parts.directory,
+            audit=parts.audit,
+            host=setting.host,
+            port=515 if setting.port is None else setting.port,
+            options=setting.options,
+        )
+
+    def _raw(self, setting: ServiceSetting) -> Service:
+        parts = self._parts
+        return RawServer(
+            jobs=parts.jobs,
+            directory=parts.directory,
+            audit=parts.audit,
+            host=setting.host,
+            options=setting.options,
         )
 
     def _terminal_client(self, setting: ServiceSetting) -> Service:
