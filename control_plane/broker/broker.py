@@ -154,6 +154,7 @@ class Broker:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            process_group=0,  # It is ended by us, not by a Ctrl-C that is meant for us.
             preexec_fn=processes.die_with_parent,  # noqa: PLW1509  # one system call
         )
         self._process = process

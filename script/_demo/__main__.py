@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from script._demo import ports
@@ -25,6 +26,7 @@ def read_arguments() -> tuple[Options, Path, bool]:
     parser = argparse.ArgumentParser(prog="script/demo", add_help=False)
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--reset", action="store_true")
+    parser.add_argument("--skip-story", action="store_true")
     parser.add_argument("--printer")
     parser.add_argument("--listen", default="127.0.0.1")
     parser.add_argument("--agent", type=Path)
@@ -36,9 +38,14 @@ def read_arguments() -> tuple[Options, Path, bool]:
         parser.error("--once tells the story with the simulated printer; leave --printer out")
     if given.agent is not None and not given.agent.is_file():
         parser.error(f"--agent {given.agent}: there is no such program")
-    options = Options(once=given.once, printer=given.printer, listen=given.listen)
+    options = Options(
+        once=given.once,
+        story=not given.skip_story and given.printer is None,
+        printer=given.printer,
+        listen=given.listen,
+    )
     if given.agent is not None:
-        options = Options(given.once, given.printer, given.listen, given.agent.resolve())
+        options = replace(options, agent=given.agent.resolve())
     return options, given.state.resolve(), given.reset
 
 
@@ -142,7 +149,7 @@ async def _run(site: Site, *, is_fresh: bool) -> int:
     began = time.monotonic()
     try:
         await bring_up(site, is_fresh=is_fresh)
-        if site.options.printer is None:
+        if site.options.story:
             await tell(site)
         site.terminal_code = await site.new_terminal_code()
     except (StepFailedError, StartError) as error:

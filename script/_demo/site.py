@@ -33,6 +33,7 @@ class Options:
     """What the person who started the demo wants."""
 
     once: bool = False
+    story: bool = True
     printer: str | None = None
     listen: str = "127.0.0.1"
     agent: Path = PROGRAMS / "spoolhouse-agent"

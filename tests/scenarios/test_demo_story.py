@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -15,9 +17,8 @@ from tests.support.demo_site import (
     DemoSite,
     group_members,
     is_alive,
-    start_demo,
+    running_demo,
     wait_for,
-    wait_until_ready,
 )
 
 pytestmark = pytest.mark.timeout(300)
@@ -50,13 +51,27 @@ def test_site_json_tells_scripts_all_they_need(demo: DemoSite) -> None:
 
 @pytest.mark.parametrize("which", PIDS)
 def test_what_is_killed_is_back_within_three_seconds(demo: DemoSite, which: str) -> None:
-    pid = demo.site[which]
+    pid = wait_for(lambda: demo.site[which], which)
     assert os.getpgid(pid) == pid
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: demo.site[which] not in {None, pid}, f"a new {which}", 3)
     again = demo.site[which]
     assert os.getpgid(again) == again
     wait_for(lambda: not group_members(pid), "the end of its old group", 3)
+    wait_for(lambda: all(listens(address) for address in addresses(demo)), "every listener", 15)
+
+
+def addresses(demo: DemoSite) -> list[tuple[str, int]]:
+    ports = json.loads((demo.folder / "made.json").read_text())["ports"]
+    return [("127.0.0.1", ports[part]) for part in ("primary", "broker", "ipp", "terminal")]
+
+
+def listens(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_a_second_demo_in_the_same_folder_is_refused(demo: DemoSite) -> None:
@@ -83,16 +98,24 @@ def descendants(pid: int) -> set[int]:
     return found - {pid}
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a demo's state, to start from again and again."""
+    folder = tmp_path_factory.mktemp("built")
+    with running_demo(folder, "--skip-story"):
+        pass
+    return folder
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_of_a_demo_is_alive_five_seconds_after_its_end(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, built: Path
 ) -> None:
-    demo = start_demo(tmp_path)
-    wait_until_ready(demo)
-    below = descendants(demo.process.pid)
-    assert {demo.site[name] for name in PIDS} <= below
+    with running_demo(built, "--skip-story") as demo:
+        below = descendants(demo.process.pid)
+        assert {demo.site[name] for name in PIDS} <= below
 
-    demo.process.send_signal(number)
+        demo.process.send_signal(number)
 
-    wait_for(lambda: not any(is_alive(pid) for pid in below), "the end of everything", 5)
-    assert demo.process.wait(5) == (-9 if number is signal.SIGKILL else 0)
+        wait_for(lambda: not any(is_alive(pid) for pid in below), "the end of everything", 5)
+        assert demo.process.wait(5) == (-9 if number is signal.SIGKILL else 0)

@@ -6,8 +6,6 @@ Every refusal is in the audit trail, and the same request by its owner works.
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import pytest
 
 from script._demo.pdf import make_pdf
-from tests.support.demo_site import DemoSite, start_demo, wait_for, wait_until_ready
+from tests.support.demo_site import DemoSite, end_demo, start_demo, wait_for, wait_until_ready
 from tests.support.network import Computer, lan
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
@@ -107,17 +105,12 @@ class Office:
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     folder = tmp_path_factory.mktemp("office")
     with lan("office", "ada", "stranger") as (server, ada, stranger):
-        demo = start_demo(folder, "--listen", server.address, prefix=server.inside)
+        demo = start_demo(folder, "--skip-story", "--listen", server.address, prefix=server.inside)
         try:
             wait_until_ready(demo)
             yield Office(demo, server, ada, stranger, folder)
         finally:
-            demo.process.send_signal(signal.SIGINT)
-            try:
-                demo.process.wait(15)
-            except subprocess.TimeoutExpired:
-                demo.process.kill()
-                demo.process.wait()
+            end_demo(demo)
 
 
 def refusals(office: Office) -> int:

@@ -167,9 +167,16 @@ def running_demo(folder: Path, *options: str) -> Iterator[DemoSite]:
         wait_until_ready(demo)
         yield demo
     finally:
-        demo.process.send_signal(signal.SIGINT)
-        try:
-            demo.process.wait(15)
-        except subprocess.TimeoutExpired:
-            demo.process.kill()
-            demo.process.wait()
+        end_demo(demo)
+
+
+def end_demo(demo: DemoSite) -> None:
+    """End it politely, then for good."""
+    demo.process.send_signal(signal.SIGINT)
+    try:
+        demo.process.wait(15)
+    except subprocess.TimeoutExpired:
+        demo.process.kill()
+        demo.process.wait()
+    # After SIGKILL it could not take the file away itself: the next start must not believe it.
+    (demo.folder / "site.json").unlink(missing_ok=True)
