@@ -24,7 +24,7 @@ from edge_agent.identity.directory import CardHolder, Directory, MissingSecretEr
 from edge_agent.service import Health
 from shared import cards, secrets
 from shared.clock import Clock
-from shared.i18n import format_duration, reading_as
+from shared.i18n import format_duration, ngettext, reading_as
 from shared.i18n import gettext as _
 from shared.ids import AccountId
 from shared.messages.calls import (
@@ -331,9 +331,21 @@ def _not_yet() -> Authenticated:
 
 
 def _locked(locked: Locked) -> Authenticated:
-    if locked.seconds is None:
-        says = _("Too many attempts. Please ask your administrator for a new password or PIN.")
-    else:
-        minutes = max(1, -(-locked.seconds // 60))
-        says = _("Too many attempts. Please try again in %(minutes)s minutes.", minutes=minutes)
-    return Authenticated(ok=False, says=says, reason="locked")
+    return Authenticated(ok=False, says=_how_long(locked.seconds), reason="locked")
+
+
+def _how_long(seconds: int | None) -> str:
+    if seconds is None:
+        return _("Too many attempts. Please ask your administrator for a new password or PIN.")
+    minutes = max(1, -(-seconds // 60))
+    if minutes < 120:  # noqa: PLR2004
+        return ngettext(
+            "Too many attempts. Please try again in %(num)s minute.",
+            "Too many attempts. Please try again in %(num)s minutes.",
+            minutes,
+        )
+    return ngettext(
+        "Too many attempts. Please try again in %(num)s hour.",
+        "Too many attempts. Please try again in %(num)s hours.",
+        -(-minutes // 60),
+    )
