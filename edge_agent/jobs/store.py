@@ -4,8 +4,9 @@ A client hands in a *work*: a function of the transaction. While a commit is on 
 works gather; then all of them go into the next transaction, each between savepoints (one that
 raises is rolled back alone), and are answered together when it is durable::
 
-    event loop          append documents -> works            (microseconds each)
-    committing thread   fdatasync(segment) -> COMMIT         (WAL, synchronous=FULL)
+    event loop          append documents -> works (microseconds each)
+    syncing thread         fdatasync(segment), beside the works
+    committing thread          then COMMIT (WAL, synchronous=FULL)
     event loop          answers -> what has gathered meanwhile
 
 The works run on the event loop on purpose: two busy threads would spend their time handing the
@@ -22,7 +23,7 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -77,6 +78,7 @@ class JobStore:
         self._gathered: deque[_Submission] = deque()
         self._committing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs-commit")
+        self._syncing = ThreadPoolExecutor(1, thread_name_prefix="jobs-sync")
         self._slots = asyncio.Semaphore(MOST_WAITING)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="jobs-reader")
         self._fact_listeners: list[Callable[[], None]] = []
@@ -112,6 +114,7 @@ class JobStore:
         if self._committing is not None:
             await asyncio.wait([self._committing])
         self._thread.shutdown(wait=True)
+        self._syncing.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         for connection in (self._near_reader, self._far_reader, self._connection):
             connection.close()
@@ -232,14 +235,23 @@ class JobStore:
             sealed.location, sealed.bytes_for_segment = location, b""
 
     async def _transact(self, works: Sequence[_Submission]) -> int:
-        await self._begin()
-        transaction = Transaction(self._connection)
-        for item in works:
-            if item.error is None:
-                self._run_work(transaction, item)
-        with_documents = any(item.sealed and item.error is None for item in works)
-        await self._in_thread(partial(self._make_durable, with_documents=with_documents))
+        synced = self._start_sync(works)
+        try:
+            await self._begin()
+            transaction = Transaction(self._connection)
+            for item in works:
+                if item.error is None:
+                    self._run_work(transaction, item)
+            await self._in_thread(partial(self._make_durable, synced))
+        finally:
+            if synced is not None and not synced.done():
+                await asyncio.wait([asyncio.wrap_future(synced)])
         return transaction.facts
+
+    def _start_sync(self, works: Sequence[_Submission]) -> Future[None] | None:
+        if any(item.sealed and item.error is None for item in works):
+            return self._syncing.submit(self._spool.segments.sync)
+        return None
 
     async def _begin(self) -> None:
         try:
@@ -260,9 +272,9 @@ class JobStore:
     def _restart_wal(self) -> None:
         self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
 
-    def _make_durable(self, *, with_documents: bool) -> None:
-        if with_documents:
-            self._spool.segments.sync()
+    def _make_durable(self, synced: Future[None] | None) -> None:
+        if synced is not None:
+            synced.result()  # the documents first: no row may speak of what is not on disk
         self._connection.execute("COMMIT")
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
