@@ -62,7 +62,7 @@ def _page(session: Session, form: Form) -> str:
             "is_built_in": role.built_in is not None,
             "may": words.permission_names(role.permissions),
         }
-        for role in roles.list_roles(session, tenant())
+        for role in words.in_order(roles.list_roles(session, tenant()))
     ]
     # One can give what one has, and nothing else.
     own = [(p.value, _(said)) for p, said in words.PERMISSIONS.items() if p in permissions()]

@@ -42,6 +42,12 @@ def role_name(role: Role) -> str:
     return _(_ROLES[role.built_in]) if role.built_in else role.name
 
 
+def in_order(roles: Iterable[Role]) -> list[Role]:
+    """Sort roles: the built-in ones from the mightiest, then one's own by name."""
+    rank = {built_in: n for n, built_in in enumerate(_ROLES)}
+    return sorted(roles, key=lambda role: (rank.get(role.built_in or "", len(rank)), role.name))
+
+
 def permission_names(values: Iterable[str]) -> list[str]:
     known = set(values)
     return [_(words) for permission, words in PERMISSIONS.items() if permission.value in known]

@@ -188,7 +188,7 @@ def _person_page(session: Session, user_id: UserId, form: Form) -> str:
         roles=_roles(session, [user])[user.id],
         choices=[
             (role.id, words.role_name(role), role.id in held)
-            for role in roles.list_roles(session, tenant())
+            for role in words.in_order(roles.list_roles(session, tenant()))
         ],
     )
 

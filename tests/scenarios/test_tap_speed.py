@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.browser import PANEL, chromium, watched_page
+from tests.support.browser import PANEL, chromium, wait_in_page, watched_page
 from tests.support.counts import count
 from tests.support.demo_site import DemoSite
 
@@ -48,7 +48,7 @@ def test_a_tap_shows_the_name_at_once(demo: DemoSite, proof: Callable[[str], Non
                 began = time.time()
                 reader.sendall(cards[name].encode() + b"\n")
                 assert lines.readline().strip() == "tapped"
-                page.wait_for_function("window.seenAt !== null")
+                wait_in_page(page, "window.seenAt !== null")
                 figures.append(page.evaluate("window.seenAt") - began * 1000)
                 page.locator("#sign-out").click()
                 page.wait_for_selector('body[data-screen="idle"]')

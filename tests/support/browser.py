@@ -90,6 +90,14 @@ def axe_findings(page: Page) -> list[str]:
     ]
 
 
+def wait_in_page(page: Page, expression: str, seconds: float = 10) -> None:
+    """Wait until an expression is true in the page.
+
+    Playwright's own ``wait_for_function`` would poll with eval, which our pages' policy forbids.
+    """
+    wait_until(lambda: bool(page.evaluate(expression)), expression, seconds)
+
+
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():

@@ -192,3 +192,14 @@ def test_nobody_can_stop_being_the_last_owner(ada: FlaskClient, site: Site) -> N
     answer = ada.post(path, base_url="https://alder.localhost", data=form)
     assert answer.status_code == 422
     assert "Somebody must stay owner." in answer.text
+
+
+def test_an_error_page_says_what_it_means_and_where_to_go(ada: FlaskClient, site: Site) -> None:
+    answer = ada.get("/no-such-page", base_url="https://alder.localhost")
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+    ben = browser_of(site, "alder", "ben")
+    refused = ben.get("/jobs", base_url="https://alder.localhost")
+    assert refused.status_code == 403
+    assert "This is not for you" in refused.text
+    assert "jobs.see" not in refused.text
