@@ -9,7 +9,8 @@ import ssl
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,10 +20,12 @@ from edge_agent.enrolment import EnrolmentError, Identity
 from edge_agent.instance import running_pid
 from edge_agent.settings import Settings, SettingsError, read_settings
 from edge_agent.sync.replica import Replica
+from shared.messages.enrolment import AUTHORITY_PATH
 from shared.messages.records import GatewayRecord, gateway_stream
 
 SECONDS: Final = 5.0
 BUILT_AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
+CLOCKS_MAY_DIFFER: Final = timedelta(minutes=5)
 LOW_BYTES: Final = 512 * 1024 * 1024
 
 
@@ -45,7 +48,8 @@ def examine(state_dir: Path) -> list[Finding]:
         cure = "spoolhouse-agent enrol --code CODE, with a new code from the primary"
         return [Finding("enrolment", ok=False, says=str(error), cure=cure)]
     found = [Finding("enrolment", ok=True, says=f"gateway {settings.gateway_id}")]
-    found += [_clock(), _certificate(identity), _room(state_dir), _runs(state_dir)]
+    found += [_clock(settings, identity), _certificate(identity), _room(state_dir)]
+    found += [_runs(state_dir)]
     primary = urlsplit(settings.primary_url)
     found += _server("primary", primary.hostname or "", primary.port or 443, identity)
     found += _server("broker", settings.broker_host, settings.broker_port, identity)
@@ -71,12 +75,28 @@ def ask_health(state_dir: Path, settings: Settings) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def _clock() -> Finding:
+def _clock(settings: Settings, identity: Identity) -> Finding:
     now = datetime.now(UTC)
+    says = f"says {now:%Y-%m-%d %H:%M} UTC"
     if now < BUILT_AT:
         cure = "set the clock; until the line is up, the primary's signed time is used"
-        return Finding("clock", ok=False, says=f"says {now:%Y-%m-%d %H:%M} UTC", cure=cure)
-    return Finding("clock", ok=True, says=f"says {now:%Y-%m-%d %H:%M} UTC")
+        return Finding("clock", ok=False, says=says, cure=cure)
+    theirs = _primary_time(settings, identity)
+    if theirs is not None and abs(theirs - now) > CLOCKS_MAY_DIFFER:
+        says = f"{says}; the primary's says {theirs:%Y-%m-%d %H:%M}"
+        cure = "let a time server (NTP) set both clocks"
+        return Finding("clock", ok=False, says=says, cure=cure)
+    return Finding("clock", ok=True, says=says)
+
+
+def _primary_time(settings: Settings, identity: Identity) -> datetime | None:
+    """Ask the primary what time it is; None where it does not answer."""
+    url = settings.primary_url.rstrip("/") + AUTHORITY_PATH
+    try:
+        with urllib.request.urlopen(url, timeout=SECONDS, context=identity.tls()) as answer:  # noqa: S310
+            return parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
+    except (OSError, TypeError, ValueError):
+        return None
 
 
 def _certificate(identity: Identity) -> Finding:
@@ -102,13 +122,13 @@ def _runs(state_dir: Path) -> Finding:
 
 def _server(what: str, host: str, port: int, identity: Identity) -> Iterator[Finding]:
     try:
-        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         cure = f"make {host} known to this machine's name service"
         yield Finding(what, ok=False, says=f"{host} has no address: {error.strerror}", cure=cure)
         return
     try:
-        with socket.create_connection((str(address[0]), port), SECONDS) as connection:
+        with socket.create_connection((host, port), SECONDS) as connection:
             yield from _handshake(what, host, connection, identity)
     except OSError as error:
         cure = f"let TCP port {port} of {host} pass the firewall, and see that it runs"
@@ -142,6 +162,10 @@ def _services(state_dir: Path, settings: Settings) -> Iterator[Finding]:
         "configuration", ok=True, says=f"{gateway.name}, {len(gateway.services)} services"
     )
     report = ask_health(state_dir, settings)
+    link = report.get("link", {}) if report else {}
+    if link:
+        cure = "" if link.get("ok") else "see primary and broker above; printing goes on meanwhile"
+        yield Finding("line", ok=bool(link.get("ok")), says=str(link.get("says")), cure=cure)
     services = report.get("services", {}) if report else {}
     for name, health in services.items():
         yield Finding(name, ok=bool(health.get("ok")), says=str(health.get("says")))
