@@ -175,7 +175,10 @@ class Lpd:
     async def say(self, data: bytes) -> bytes:
         """Send and give the one octet that answers."""
         self.writer.write(data)
-        return await asyncio.wait_for(self.reader.read(1), 5)
+        try:
+            return await asyncio.wait_for(self.reader.read(1), 5)
+        except ConnectionError:
+            return b""
 
     async def file(self, code: int, name: str, content: bytes, size: int | None = None) -> bytes:
         count = len(content) if size is None else size

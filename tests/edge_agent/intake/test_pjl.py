@@ -82,3 +82,18 @@ def test_no_stream_makes_it_fail_or_lets_a_uel_through(parts: list[bytes], size:
     assert len(document) <= len(b"".join(parts))
     whole, _ = read(b"".join(parts))
     assert document == whole
+
+
+def test_a_uel_hidden_in_a_uel_does_not_come_together() -> None:
+    reader = PjlReader()
+    document = reader.feed(b"\x1b%-1" + UEL + b"2345X@PJL FSUPLOAD\r\n") + reader.close()
+    assert UEL not in document
+
+
+def test_lines_without_a_uel_before_them_are_lines_too() -> None:
+    reader = PjlReader()
+    document = reader.feed(b"@P") + reader.feed(
+        b"JL FSUPLOAD NAME=x\r\n@PJL ENTER LANGUAGE=PDF\n%P"
+    )
+    assert document + reader.close() == b"%P"
+    assert reader.job.denied == ["FSUPLOAD"]
