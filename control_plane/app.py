@@ -17,6 +17,7 @@ from control_plane.request import EXTENSION, Parts
 from control_plane.rest import api
 from control_plane.security import guard, headers, prefix
 from control_plane.settings import Settings
+from control_plane.setup import service as setup
 from control_plane.vault import Vault
 
 # Every module with a blueprint ``bp`` of pages.
@@ -39,6 +40,7 @@ PAGES: Final = (
     "control_plane.vendors.pages",
     "control_plane.domains.pages",
     "control_plane.portal.pages",
+    "control_plane.recovery.pages",
 )
 _MAX_BODY: Final = 4 * 1024 * 1024  # Documents never come this way.
 
@@ -90,6 +92,10 @@ def _register(app: Flask, parts: Parts, pages: Sequence[str]) -> None:
     app.register_blueprint(api.bp)
     if importlib.util.find_spec("control_plane.web.rendering"):
         importlib.import_module("control_plane.web.rendering").install(app)
+    with parts.database.reading() as session:
+        is_first_run = setup.is_open(session)
+    if is_first_run and pages:
+        app.register_blueprint(importlib.import_module("control_plane.setup.pages").bp)
     for name in pages:
         if importlib.util.find_spec(name.rpartition(".")[0]) and importlib.util.find_spec(name):
             app.register_blueprint(importlib.import_module(name).bp)

@@ -24,7 +24,7 @@ from control_plane.pki import certificates
 from control_plane.pki.keys import KeyRing
 from control_plane.request import Parts
 from control_plane.settings import Settings
-from control_plane.users import service as users
+from control_plane.setup import service as setup
 from control_plane.vault import Vault
 from control_plane.webserver import WebServer
 
@@ -124,10 +124,10 @@ class Primary:
         os.close(self._lock)
         guard.cancel()
 
-    def nobody_yet(self) -> bool:
-        """Whether this is the first run: there is not a single person."""
-        with self.database.reading() as session:
-            return not users.any_user(session)
+    def setup_token(self) -> str | None:
+        """A token for the first run's page; None where somebody is there already."""
+        with self.database.writing() as session:
+            return setup.create_token(session) if setup.is_open(session) else None
 
     def _find_dead(self) -> str | None:
         alive = {thread.name for thread in threading.enumerate() if thread.is_alive()}

@@ -149,6 +149,10 @@ def _people(nouns: Any) -> None:
     _owner(remove)
     remove.add_argument("--username", required=True)
 
+    link = _leaf(user, "link", "people.recovery_link", "make a link that sets a new password")
+    _owner(link)
+    link.add_argument("--username", required=True)
+
     card = _noun(nouns, "card", "what people tap")
     add = _leaf(card, "add", "people.add_card", "give a person a card")
     _account(add)

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from control_plane import tenants
+from control_plane.audit import service as audit
 from control_plane.cards import service as cards
 from control_plane.cards.schemas import CardView, NewCard
 from control_plane.cli import desk as desks
 from control_plane.cli.desk import Desk, at_desk
+from control_plane.cli.telling import CommandError
+from control_plane.domains import service as domains
+from control_plane.recovery import links
 from control_plane.roles import service as roles
 from control_plane.tenants import Tenant
 from control_plane.users import service as users
@@ -72,6 +76,22 @@ def remove_user(arguments: Arguments) -> Any:
         user = desks.user(desk, owner, arguments.username)
         users.delete(desk.session, owner, user.id, desk.by)
         return {"id": user.id, "removed": True}
+
+
+def recovery_link(arguments: Arguments) -> Any:
+    """A one-time link by which a person sets a new password."""
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        user = desks.user(desk, owner, arguments.username)
+        named = [d.name for d in domains.list_domains(desk.session, owner) if d.verified_at]
+        if not named:
+            raise CommandError("there is no verified domain yet: spoolhouse domain add --help")
+        token = links.create(desk.session, links.RECOVERY, owner, user.id)
+        audit.record(
+            desk.session, owner, "user.link-made", desk.by, subject_kind="user",
+            subject_id=user.id,
+        )  # fmt: skip
+        return {"url": f"https://{named[0]}:{desk.settings.listen_port}/recover/{token}"}
 
 
 def add_card(arguments: Arguments) -> Any:

@@ -51,17 +51,11 @@ def run_primary(arguments: Arguments) -> int:
 def _say_ready(found: Settings, primary: Primary, addresses: Addresses) -> None:
     print(f"Spoolhouse answers on https://{found.public_host}:{addresses.web_port}", flush=True)
     print(f"Gateways come to port {addresses.broker_port}; state is in {found.state}", flush=True)
-    if primary.nobody_yet():
-        state = found.state
+    if token := primary.setup_token():
         print(
-            "\nNobody is here yet. Make the first vendor, account and administrator:\n"
-            f'  spoolhouse vendor create --state {state} --name "My company" '
-            "--domain vendor.localhost\n"
-            f"  spoolhouse account create --state {state} --vendor vendor.localhost "
-            '--name "My office" --short-name office --domain office.localhost\n'
-            f"  spoolhouse user add --state {state} --account office --username admin "
-            "--role owner --password-stdin\n"
-            f"Then sign in at https://office.localhost:{addresses.web_port}",
+            "\nNobody is here yet. Within an hour, open\n"
+            f"  https://{found.public_host}:{addresses.web_port}/setup/{token}\n"
+            "or use the commands: spoolhouse vendor create --help",
             flush=True,
         )
 
