@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.counting.raster import count_pwg, count_urf
+from edge_agent.intake import lpd_protocol
+from edge_agent.intake.pjl import UEL, PjlReader
 from edge_agent.readers.lines import Framing, Lines
 from shared import cards
 from shared.ipp import DecodeError, Decoder, Message, decode_message, encode_message
@@ -83,9 +85,36 @@ def fuzz_card_line(data: bytes) -> None:
             assert card == cards.canonical(card.hex)
 
 
+def fuzz_lpd(data: bytes) -> None:
+    """Lines and control files of LPD clients: read, or LpdError."""
+    line = data.partition(b"\n")[0][: lpd_protocol.LONGEST_LINE]
+    for read in (
+        lpd_protocol.read_command,
+        lpd_protocol.read_subcommand,
+        lpd_protocol.read_control_file,
+    ):
+        try:
+            read(data if read is lpd_protocol.read_control_file else line)
+        except lpd_protocol.LpdError:
+            continue
+
+
+def fuzz_pjl(data: bytes) -> None:
+    """A raw stream: in pieces as in one, and no PJL begins in what is left of it."""
+    whole = PjlReader()
+    document = whole.feed(data) + whole.close()
+    pieces, size = PjlReader(), 1 + sum(data[:8]) % 40
+    parts = [pieces.feed(data[start : start + size]) for start in range(0, len(data), size)]
+    assert b"".join(parts) + pieces.close() == document
+    assert pieces.job == whole.job
+    assert UEL not in document
+
+
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "ipp": fuzz_ipp,
     "ipp-answer": fuzz_ipp_answer,
     "raster": fuzz_raster,
     "card-line": fuzz_card_line,
+    "lpd": fuzz_lpd,
+    "pjl": fuzz_pjl,
 }
