@@ -73,6 +73,9 @@ class PjlReader:
         self.job = PjlJob()
         self._waiting = b""
         self._in_lines = False
+        self._is_first = True
+        self._is_joint = False
+        self._tail = b""
         self._to_drop = 0
 
     def feed(self, data: bytes) -> bytes:
@@ -102,18 +105,40 @@ class PjlReader:
         return self._step_data(out, at_end=at_end)
 
     def _step_data(self, out: list[bytes], *, at_end: bool) -> bool:
+        if self._is_first:
+            return self._step_first(at_end=at_end)
         found = self._waiting.find(UEL)
         if found >= 0:
-            out.append(self._waiting[:found])
+            self._emit(self._waiting[:found], out)
+            self._is_joint = True
             self._waiting = self._waiting[found + len(UEL) :]
             self._in_lines = True
             return True
         # The end may be the beginning of a UEL.
         keep = 0 if at_end else _overlap(self._waiting)
         split = len(self._waiting) - keep
-        out.append(self._waiting[:split])
+        self._emit(self._waiting[:split], out)
         self._waiting = self._waiting[split:]
         return False
+
+    def _step_first(self, *, at_end: bool) -> bool:
+        """Printers that have just ended a job take PJL without a UEL before it."""
+        start = self._waiting[: len(_PJL)].upper()
+        if len(start) < len(_PJL) and _PJL.startswith(start) and not at_end:
+            return False
+        self._is_first = False
+        self._in_lines = start == _PJL
+        return True
+
+    def _emit(self, data: bytes, out: list[bytes]) -> None:
+        if not data:
+            return
+        if self._is_joint and _overlap(self._tail):
+            # What stood before a UEL we took out and what stands behind it must not become one.
+            out.append(b"\n")
+        out.append(data)
+        self._is_joint = False
+        self._tail = (self._tail + data)[-len(UEL) :]
 
     def _step_line(self, *, at_end: bool) -> bool:
         start = self._waiting[: len(_PJL)].upper()
