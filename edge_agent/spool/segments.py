@@ -15,8 +15,10 @@ from typing import Final
 
 from edge_agent.spool.durable import Fatal, make_folder, sync_file, sync_folder
 from edge_agent.spool.errors import DocumentGoneError
+from edge_agent.spool.prepared import PreparedSegment
 
-SEGMENT_BYTES: Final = 32 * 1024 * 1024
+SEGMENT_BYTES: Final = 8 * 1024 * 1024
+BUSY_PART: Final = 16  # one part in so many written: it pays to make the next in advance
 MOST_BUFFERS: Final = 512  # IOV_MAX is 1,024
 
 
@@ -32,6 +34,8 @@ class Segments:
         self._number = 0
         self._descriptor: int | None = None
         self._size = 0
+        self._is_prepared = False
+        self._prepared = PreparedSegment(folder / "prepared", segment_bytes)
 
     def recover(self, documents: Counter[int]) -> int:
         """Count what each segment holds; erase those that hold nothing. Tells how many."""
@@ -39,6 +43,7 @@ class Segments:
         present = {int(path.name): path for path in self._folder.iterdir() if path.name.isdigit()}
         self._documents = Counter(documents)
         self._number = max([0, *present, *documents])
+        (self._folder / "prepared").unlink(missing_ok=True)
         unused = [path for number, path in present.items() if not documents[number]]
         for path in unused:
             path.unlink()
@@ -58,7 +63,8 @@ class Segments:
             offset += len(document)
         try:
             for at in range(0, len(documents), MOST_BUFFERS):
-                self._size += _write_vector(descriptor, documents[at : at + MOST_BUFFERS])
+                part = documents[at : at + MOST_BUFFERS]
+                self._size += _write_vector(descriptor, part, self._size)
         except OSError:
             self._size = start
             self._abandon()
@@ -98,36 +104,51 @@ class Segments:
             os.close(descriptor)
 
     def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._abandon()
+        self._prepared.close()
 
     def __len__(self) -> int:
         return len(self._documents)
 
     def _writable(self) -> int:
-        if self._descriptor is not None and self._size >= self._segment_bytes:
+        if self._size >= self._segment_bytes or (
+            self._prepared.is_ready() and not self._is_prepared
+        ):
             self._abandon()
         if self._descriptor is None:
-            number = self._number + 1
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-            self._descriptor = os.open(self._folder / str(number), flags, 0o600)
-            with self._lock:
-                self._number, self._size = number, 0
-                self._documents[number] += 0  # known from its birth, or nobody would erase it
-            sync_folder(self._folder, self._fatal)
+            self._begin()
+        elif self._is_prepared or self._size >= self._segment_bytes // BUSY_PART:
+            self._prepared.order()
+        assert self._descriptor is not None
         return self._descriptor
+
+    def _begin(self) -> None:
+        number = self._number + 1
+        path = self._folder / str(number)
+        self._prepared.try_again()
+        self._is_prepared = self._prepared.is_ready()
+        if self._is_prepared:
+            self._descriptor = self._prepared.take(path)
+        else:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with self._lock:
+            self._number, self._size = number, 0
+            self._documents[number] += 0  # known from its birth, or nobody would erase it
+        sync_folder(self._folder, self._fatal)
 
     def _abandon(self) -> None:
         """Leave the segment as it is; the next document begins a new one."""
-        self.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
-def _write_vector(descriptor: int, buffers: Sequence[bytes]) -> int:
+def _write_vector(descriptor: int, buffers: Sequence[bytes], offset: int) -> int:
     wanted = sum(map(len, buffers))
-    written = os.writev(descriptor, buffers)
+    written = os.pwritev(descriptor, buffers, offset)
     if written < wanted:
         rest = memoryview(b"".join(buffers))[written:]
         while rest:
-            rest = rest[os.write(descriptor, rest) :]
+            count = os.pwrite(descriptor, rest, offset + wanted - len(rest))
+            rest = rest[count:]
     return wanted

@@ -63,6 +63,16 @@ ssize_t writev(int d, const struct iovec *v, int n)
     return fails_on("write", d) ? -1 : REAL(writev)(d, v, n);
 }
 
+ssize_t pwritev(int d, const struct iovec *v, int n, off_t at)
+{
+    return fails_on("write", d) ? -1 : REAL(pwritev)(d, v, n, at);
+}
+
+ssize_t pwritev64(int d, const struct iovec *v, int n, off64_t at)
+{
+    return fails_on("write", d) ? -1 : REAL(pwritev64)(d, v, n, at);
+}
+
 int fsync(int d)
 {
     return fails_on("fsync", d) ? -1 : REAL(fsync)(d);
