@@ -58,7 +58,8 @@ class Report:
         if not self.has_room:
             return _("The disk is full: no new jobs are taken. What is here can be printed.")
         if troubles:
-            return _("Needs a person: %(what)s.", what=", ".join(sorted(troubles)))
+            named = ", ".join(name_of(name) for name in sorted(troubles))
+            return _("Needs a person: %(what)s.", what=named)
         if not self.link.ok:
             return _("Everything works here. The line to the primary is cut.")
         return _("Everything works.")
@@ -163,14 +164,14 @@ def page_of(report: Report, language: str = "en") -> str:
     }  # fmt: skip
     sections = [
         _section(_("The line"), {_("Primary"): (report.link.says, report.link.ok)}),
-        _section(_("Services"), {n: (h.says, h.ok) for n, h in report.services.items()}),
+        _section(_("Services"), {name_of(n): (h.says, h.ok) for n, h in report.services.items()}),
         _section(_("Not as configured"), {n: (says, False) for n, says in report.errors.items()}),
         _section(
             _("If the line were cut now"),
             {name: (says, report.works[name]) for name, says in report.works_offline.items()},
         ),
         _section(_("What this gateway knows"), {n: (says, True) for n, says in knowledge.items()}),
-        _section(_("Jobs"), {n: (str(value), True) for n, value in report.queue.items()}),
+        _section(_("Jobs"), _jobs(report.queue)),
         _section(_("Room"), {_("Documents"): (room, report.has_room)}),
     ]
     title = html.escape(report.gateway)
@@ -182,6 +183,31 @@ def page_of(report: Report, language: str = "en") -> str:
         f'<p class="as-of">{title} · {html.escape(_("as of %(when)s", when=as_of))}</p>'
         f"{''.join(sections)}</main></body></html>"
     )
+
+
+def name_of(service: str) -> str:
+    """Name a service as people do."""
+    names = {
+        "storage": _("Documents"),
+        "authentication": _("Sign-in"),
+        "document-output": _("Printing"),
+        "health": _("This page"),
+        "ipp": _("IPP"),
+        "lpd": _("LPD"),
+        "raw": _("Raw ports"),
+        "terminal-client": _("Terminals"),
+        "card-readers": _("Card readers"),
+    }
+    return names.get(service, service)
+
+
+def _jobs(queue: dict[str, int | str]) -> dict[str, tuple[str, bool]]:
+    named = {
+        "active_jobs": _("Kept here"),
+        "jobs_on_their_way": _("On their way to a printer"),
+        "to_count": _("Pages still to be counted"),
+    }
+    return {says: (str(queue[name]), True) for name, says in named.items() if name in queue}
 
 
 def _section(title: str, rows: dict[str, tuple[str, bool]]) -> str:

@@ -39,7 +39,7 @@ async def ask(site: Site, path: str, **headers: str) -> tuple[int, str]:
 
 
 async def test_it_says_as_of_when_and_what_works_without_the_line(site: Site) -> None:
-    assert "Needs a person: card-readers." in (await ask(site, "/"))[1]
+    assert "Needs a person: Card readers." in (await ask(site, "/"))[1]
     await connect_readers(site)
     status, page = await ask(site, "/")
     assert status == 200
