@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from control_plane.cards import service as cards
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
-from control_plane.errors import ConflictError
+from control_plane.errors import ConflictError, NotFoundError
 from control_plane.jobs import service as jobs
 from control_plane.jobs import words
 from control_plane.jobs.models import Job
@@ -116,9 +116,10 @@ def set_pin() -> ResponseReturnValue:
 def revoke_card(card_id: str) -> ResponseReturnValue:
     with writing() as session:
         own = cards.list_of_user(session, account_id(), user_id())
-        if card_id in {card.id for card in own}:
-            cards.revoke(session, account_id(), CardId(card_id), actor())
-            flash(_("This card no longer works."))
+        if card_id not in {card.id for card in own}:
+            raise NotFoundError("card", card_id)
+        cards.revoke(session, account_id(), CardId(card_id), actor())
+    flash(_("This card no longer works."))
     return redirect(url_for("portal.show"), 303)
 
 
