@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -41,10 +42,19 @@ def ada(browser: Browser, site: Site, held: JobId) -> Iterator[tuple[Page, Troub
 
 def sign_in(page: Page, site: Site, house: str, username: str) -> None:
     page.goto(site.url(house))
-    page.get_by_label("User name").fill(username)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.locator("#username").fill(username)
+    page.locator("#password").fill(PASSWORD)
+    page.locator("form button").click()
     expect(page.locator("#main h1")).to_be_visible()
+
+
+def language_cookie(site: Site, locale: str) -> Any:
+    return {
+        "name": "__Host-spoolhouse-language",
+        "value": locale[:2],
+        "url": site.url("alder"),
+        "secure": True,
+    }
 
 
 def test_the_first_line_of_now_tells_the_truth(ada: tuple[Page, Trouble]) -> None:
@@ -111,7 +121,9 @@ def test_lists_keep_their_filter_in_the_address_and_export_what_they_show(
 
 def test_the_slash_key_finds_a_person_by_their_card(ada: tuple[Page, Trouble]) -> None:
     page, _ = ada
+    page.wait_for_load_state("load")
     page.keyboard.press("/")
+    expect(page.locator("#find")).to_be_focused()
     page.keyboard.type("E680")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Card ending E680").click()
@@ -190,25 +202,35 @@ def test_hostile_names_are_only_text_on_every_page(
     assert {" ".join(text.split()) for text in SCRIPTING} <= {" ".join(t.split()) for t in shown}
 
 
-@pytest.mark.parametrize(("scheme", "size"), [("light", DESK), ("dark", PHONE)])
+LOOKS = {
+    "desk": {"viewport": DESK, "color_scheme": "light", "locale": "en-GB"},
+    "phone": {"viewport": PHONE, "color_scheme": "dark", "locale": "de-DE"},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
 def test_every_page_fits_and_is_accessible(
-    browser: Browser, site: Site, held: JobId, scheme: str, size: dict[str, int]
+    browser: Browser, site: Site, held: JobId, look: str
 ) -> None:
     own = f"/users/{site.town.ada.id}"
     paths = (
         "/", "/jobs", f"/jobs/{held}", "/printers", "/printers/new", "/users", own, "/sites",
-        f"/gateways/{site.town.alder.gateway.id}", "/queues", "/queues/new", "/audit", "/my",
+        f"/gateways/{site.town.alder.gateway.id}", "/queues", "/queues/new", "/audit", "/my", "/roles", "/settings",
         "/find?q=re", "/no-such-page",
     )  # fmt: skip
-    options = {"viewport": size, "color_scheme": scheme, "ignore_https_errors": True}
-    with watched_page(browser, **options, locale="en-GB") as (page, trouble):
+    options: dict[str, Any] = LOOKS[look]
+    with watched_page(browser, **options, ignore_https_errors=True) as (page, trouble):
         page.goto(site.url("alder", "/sign-in"))
         assert axe_findings(page) == []
         sign_in(page, site, "alder", "ada")
+        page.context.add_cookies([language_cookie(site, options["locale"])])
         for path in paths:
             page.goto(site.url("alder", path))
             assert axe_findings(page) == [], path
-            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+            assert (
+                page.evaluate("document.documentElement.scrollWidth")
+                <= options["viewport"]["width"]
+            ), path
             assert trouble.found() == [], path
 
 
