@@ -43,9 +43,12 @@ MEDIA: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Capabilities:
-    """Values are the standard's keywords and numbers; the first of each is the default."""
+    """Values are the standard's keywords and numbers; the first of each is the default.
+
+    Compared by identity: a table is looked up with every job.
+    """
 
     formats: tuple[str, ...] = (PDF, POSTSCRIPT, JPEG, PWG_RASTER, URF, ANY)
     media: tuple[MediaSize, ...] = MEDIA

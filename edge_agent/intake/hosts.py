@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 def split_authority(authority: str) -> tuple[str, int | None] | None:
@@ -23,6 +24,7 @@ def split_authority(authority: str) -> tuple[str, int | None] | None:
     return name.lower().rstrip("."), int(port) if port else None
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
     """Whether an address of a socket is this machine's own loopback."""
     try:

@@ -49,6 +49,7 @@ log = logging.getLogger(__name__)
 _IPP: Final = "application/ipp"
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STOP_SECONDS: Final = 3.0
+_MOST_HOSTS: Final = 256
 
 
 class IppServer:
@@ -76,6 +77,7 @@ class IppServer:
         self._targets = Targets(directory)
         self._identifier = Identifier(directory, authentication)
         self._hosts = TrustedHosts(trusted_hosts)
+        self._authorities: dict[tuple[str, str], str] = {}
         board = StatusBoard(clock, state_dir / "queues.json" if state_dir else None)
         queues = Queues(
             clock, sorted(ipp_operations.OPERATIONS), has_tls=tls is not None, board=board
@@ -178,8 +180,17 @@ class IppServer:
         host = request.headers.get(hdrs.HOST)
         if not host:  # HTTP/1.0
             return f"{connection.local_address}:{self.port}"
+        key = host, connection.local_address
+        known = self._authorities.get(key)
+        if known is None:
+            known = self._look_at_host(*key)
+            if known is not None and len(self._authorities) < _MOST_HOSTS:
+                self._authorities[key] = known
+        return known
+
+    def _look_at_host(self, host: str, local_address: str) -> str | None:
         parts = split_authority(host)
-        if parts is None or not self._hosts.trusts(parts[0], connection.local_address):
+        if parts is None or not self._hosts.trusts(parts[0], local_address):
             return None
         name, port = parts
         shown = f"[{name}]" if ":" in name else name

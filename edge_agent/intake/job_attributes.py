@@ -47,20 +47,22 @@ class JobView:
 
 def describe_job(job: Job, view: JobView, requested: Sequence[str]) -> tuple[Attribute, ...]:
     """Choose a job's attributes; keywords 'all', 'job-description' and 'job-template' work."""
-    chosen: dict[str, Attribute] = {}
     wanted = set(requested)
-    everything = "all" in wanted or "job-description" in wanted
-    for name, make in _OF_THE_JOB.items():
-        if everything or name in wanted:
-            chosen[name] = make(job)
-    for name, make_for in _OF_THE_VIEW.items():
-        if everything or name in wanted:
-            chosen[name] = make_for(job, view)
+    if "all" in wanted or "job-description" in wanted:
+        described = [make(job) for make in _OF_THE_JOB.values()]
+        described += [make(job, view) for make in _OF_THE_VIEW.values()]
+    else:
+        described = [_describe(name, job, view) for name in requested if name in _NAMES]
     if "all" in wanted or "job-template" in wanted:
-        chosen.update({item.name: item for item in template_of(job)})
-    elif wanted - chosen.keys() - {"job-description"}:
-        chosen.update({item.name: item for item in template_of(job) if item.name in wanted})
-    return tuple(chosen.values())
+        described += template_of(job)
+    elif not wanted <= _NAMES:
+        described += [item for item in template_of(job) if item.name in wanted]
+    return tuple(described)
+
+
+def _describe(name: str, job: Job, view: JobView) -> Attribute:
+    make = _OF_THE_JOB.get(name)
+    return make(job) if make is not None else _OF_THE_VIEW[name](job, view)
 
 
 def template_of(job: Job) -> tuple[Attribute, ...]:
@@ -143,3 +145,4 @@ _OF_THE_VIEW: Final[dict[str, Callable[[Job, JobView], Attribute]]] = {
     "job-printer-uri": lambda _j, v: a.uri("job-printer-uri", v.printer_uri),
     "job-printer-up-time": lambda _j, v: a.integer("job-printer-up-time", seconds(v.now) or 1),
 }
+_NAMES: Final = frozenset({*_OF_THE_JOB, *_OF_THE_VIEW})

@@ -13,6 +13,7 @@ from shared.ipp.values import Charset, NaturalLanguage
 
 _CHARSETS: Final = frozenset({"utf-8", "us-ascii"})
 _MAJOR: Final = (1, 2)
+_SHORTEST_LIMIT: Final = min(MAX_OCTETS.values()) // 4  # a character has four octets at most
 
 
 def check_request(message: Message) -> Group:
@@ -66,7 +67,7 @@ def _check_lengths(group: Group) -> None:
     for attribute in group.attributes:
         for value in attribute.values:
             content = getattr(value, "value", None)
-            if not isinstance(content, str) or len(content) < 63:  # noqa: PLR2004
+            if content.__class__ is not str or len(content) < _SHORTEST_LIMIT:
                 continue
             limit = MAX_OCTETS.get(Tag(value.tag))
             if limit is not None and len(content.encode()) > limit:

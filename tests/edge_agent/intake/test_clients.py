@@ -13,6 +13,7 @@ import pytest
 from edge_agent.intake.attributes import keyword
 from shared.ipp.enums import Operation
 from shared.ipp.message import Group
+from shared.job_states import Hold
 from tests.support.intake import IntakeSite, an_intake_site
 from tests.support.jobs import documents_of
 from tests.support.private_cups import PrivateCups, private_cups
@@ -79,7 +80,7 @@ async def test_cups_makes_an_everywhere_queue_and_its_options_arrive(tmp_path: P
             await asyncio.to_thread(send, cups, file)
             jobs: list[Any] = []
             async with asyncio.timeout(20):
-                while not jobs:
+                while not jobs or Hold.INCOMING in jobs[0].holds:
                     await asyncio.sleep(0.1)
                     jobs = list(await site.jobs.service.list_jobs(site.people.alder.id))
         (job,) = jobs
