@@ -13,19 +13,19 @@ import os
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from edge_agent.audit import Audit
 from edge_agent.calls import Calls
-from edge_agent.identity.counters import Attempt, Counters, Locked
+from edge_agent.identity import answers
+from edge_agent.identity.counters import Attempt, Counters
 from edge_agent.identity.directory import CardHolder, Directory, MissingSecretError
 from edge_agent.service import Health
 from shared import cards, secrets
 from shared.clock import Clock
-from shared.i18n import format_duration, ngettext, reading_as
 from shared.i18n import gettext as _
+from shared.i18n import reading_as
 from shared.ids import AccountId
 from shared.messages.calls import (
     AuthenticateCard,
@@ -40,7 +40,6 @@ BASIC_REMEMBERED: Final = 4096
 VERIFIERS: Final = 2
 WAITING: Final = 64
 LONGEST_PASSWORD: Final = 1024
-OLD_KNOWLEDGE: Final = timedelta(minutes=30)
 
 
 @dataclass(slots=True)
@@ -106,21 +105,21 @@ class Authentication:
         with reading_as(account.language if account else None):
             refused = self._refuse_account(call.account_id, account)
             if refused is not None or account is None:
-                return refused or _unknown_card()
+                return refused or answers.unknown_card()
             reader = call.reader_id or ""
             locked = await self._db.locked_cards(reader)
             if locked is not None:
-                return _locked(locked)
+                return answers.locked_out(locked)
             try:
                 card = cards.canonical(call.card_number)
                 holder = self._directory.user_by_card(call.account_id, card)
             except ValueError:
                 holder = None
             except MissingSecretError:
-                return _not_yet()
+                return answers.not_yet()
             if holder is None:
                 await self._db.unknown_card(reader)
-                return _unknown_card(self._directory.knowledge_age(call.account_id))
+                return answers.unknown_card(self._directory.knowledge_age(call.account_id))
         with reading_as(holder.user.language or account.language):
             return await self._card_holder(call, account, holder)
 
@@ -152,7 +151,7 @@ class Authentication:
         What is remembered is a keyed digest, and any change in the account's directory drops it.
         """
         if self._counters is None:
-            return _not_yet()
+            return answers.not_yet()
         digest = self._digest(account_id, username, password)
         known = self._basic.get(digest)
         if known is not None and self._clock.monotonic() < known.until:
@@ -182,9 +181,9 @@ class Authentication:
     ) -> Authenticated:
         user = holder.user
         if not user.enabled:
-            return replace(_disabled(), card_id=holder.card.id, user_id=user.id)
+            return replace(answers.disabled(), card_id=holder.card.id, user_id=user.id)
         if not account.card_needs_pin:
-            return replace(_welcome(user, account), card_id=holder.card.id)
+            return replace(answers.welcome(user, account), card_id=holder.card.id)
         if call.pin is None:
             return Authenticated(
                 ok=False,
@@ -212,10 +211,10 @@ class Authentication:
             try:
                 pepper = self._directory.pepper(attempt.account_id)
             except MissingSecretError:
-                return _not_yet()
+                return answers.not_yet()
             locked = await self._db.begin(attempt)
             if locked is not None:
-                return _locked(locked)
+                return answers.locked_out(locked)
             right = await asyncio.get_running_loop().run_in_executor(
                 self._verifiers, _is_right, pepper, secret, stored
             )
@@ -228,8 +227,8 @@ class Authentication:
                 ok=False, says=_("The name or the password is not right."), reason=reason
             )
         if not user.enabled:
-            return replace(_disabled(), user_id=user.id)
-        return _welcome(user, account)
+            return replace(answers.disabled(), user_id=user.id)
+        return answers.welcome(user, account)
 
     def _refuse_account(
         self, account_id: AccountId, account: AccountRecord | None
@@ -298,54 +297,3 @@ def _network(address: str) -> str:
     if ":" not in address or address.startswith("::ffff:"):
         return address
     return ":".join(address.split(":")[:4])
-
-
-def _welcome(user: UserRecord, account: AccountRecord) -> Authenticated:
-    return Authenticated(
-        ok=True,
-        says=_("Hello %(name)s", name=user.display_name),
-        user_id=user.id,
-        username=user.username,
-        display_name=user.display_name,
-        language=user.language or account.language,
-    )
-
-
-def _unknown_card(age: timedelta | None = None) -> Authenticated:
-    says = _("This card is not known here. Please ask your administrator to add it.")
-    if age is not None and age > OLD_KNOWLEDGE:
-        heard = format_duration(age.total_seconds())
-        # A card that was added since then cannot be known: say so, or people blame the card.
-        says += " " + _("This printer last heard from the office %(age)s ago.", age=heard)
-    return Authenticated(ok=False, says=says, reason="unknown-card")
-
-
-def _disabled() -> Authenticated:
-    says = _("Your account is switched off. Please ask your administrator.")
-    return Authenticated(ok=False, says=says, reason="disabled")
-
-
-def _not_yet() -> Authenticated:
-    says = _("This printer is still learning who you are. Please try again in a minute.")
-    return Authenticated(ok=False, says=says, reason="not-ready")
-
-
-def _locked(locked: Locked) -> Authenticated:
-    return Authenticated(ok=False, says=_how_long(locked.seconds), reason="locked")
-
-
-def _how_long(seconds: int | None) -> str:
-    if seconds is None:
-        return _("Too many attempts. Please ask your administrator for a new password or PIN.")
-    minutes = max(1, -(-seconds // 60))
-    if minutes < 120:  # noqa: PLR2004
-        return ngettext(
-            "Too many attempts. Please try again in %(num)s minute.",
-            "Too many attempts. Please try again in %(num)s minutes.",
-            minutes,
-        )
-    return ngettext(
-        "Too many attempts. Please try again in %(num)s hour.",
-        "Too many attempts. Please try again in %(num)s hours.",
-        -(-minutes // 60),
-    )

@@ -17,18 +17,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
 from edge_agent.audit import Audit
 from edge_agent.calls import CallFailedError, Calls
 from edge_agent.identity.reader import CardRead
-from shared import cards
+from edge_agent.identity.shown import Person, Screen, Shown, last4_of, person_of, what_prints
 from shared.clock import Clock
 from shared.i18n import gettext as _
-from shared.i18n import ngettext, reading_as
-from shared.ids import AccountId, CardId, JobId, PrinterId, ReaderId, UserId
+from shared.i18n import reading_as
+from shared.ids import AccountId, JobId, PrinterId, UserId
 from shared.messages.calls import (
     AuthenticateCard,
     Authenticated,
@@ -46,40 +44,6 @@ log = logging.getLogger(__name__)
 SESSION_SECONDS: Final = 45.0
 REFUSED_SECONDS: Final = 6.0
 PRINTING_SECONDS: Final = 8.0
-
-
-class Screen(Enum):
-    """What the terminal shows."""
-
-    IDLE = "idle"
-    SESSION = "session"
-    REFUSED = "refused"
-    PRINTING = "printing"
-    PIN = "pin"
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who stands there."""
-
-    user_id: UserId
-    display_name: str
-    language: str
-    card_id: CardId | None = None
-    reader_id: ReaderId | None = None
-
-
-@dataclass(slots=True)
-class Shown:
-    """What a station shows now."""
-
-    screen: Screen = Screen.IDLE
-    message: str = ""
-    person: Person | None = None
-    jobs: tuple[WaitingJob, ...] = ()
-    ends_at: float | None = None  # Clock.monotonic()
-    language: str = ""
-    pin_for: tuple[CardRead, ReaderRecord] | None = field(default=None, repr=False)
 
 
 class Station:
@@ -133,11 +97,11 @@ class Station:
         elif not answer.ok or answer.user_id is None:
             self._refuse(answer.says, answer.language)
         elif reader.mode is ReaderMode.PRINT_ALL:
-            await self._print_all(_person(answer, reader), reader, read)
+            await self._print_all(person_of(answer, reader), reader, read)
         elif self._is_signed_in(answer):
             self._show(Shown())
         else:
-            await self._open(_person(answer, reader))
+            await self._open(person_of(answer, reader))
 
     def _is_signed_in(self, answer: Authenticated) -> bool:
         person = self.shown.person
@@ -174,7 +138,7 @@ class Station:
                 AuthenticatePassword(header, self.account_id, username, password, device)
             )
             if answer.ok and answer.user_id is not None:
-                await self._open(_person(answer, None))
+                await self._open(person_of(answer, None))
             return answer
 
     async def enter_pin(self, pin: str) -> bool:
@@ -271,7 +235,7 @@ class Station:
 
     def _show_printing(self, person: Person, released: Released) -> None:
         with reading_as(person.language):
-            says = _what_prints(released)
+            says = what_prints(released)
         shown = Shown(Screen.PRINTING, says, person, language=person.language)
         self._show(shown, PRINTING_SECONDS)
 
@@ -304,7 +268,7 @@ class Station:
             card_id=answer.card_id,
             printer_id=self.printer_id,
             reader_id=reader.id,
-            detail={"last4": _last4(read.number), "reason": answer.reason},
+            detail={"last4": last4_of(read.number), "reason": answer.reason},
         )
 
 
@@ -337,25 +301,3 @@ class Stations:
     def close(self) -> None:
         for station in self._stations.values():
             station.close()
-
-
-def _person(answer: Authenticated, reader: ReaderRecord | None) -> Person:
-    assert answer.user_id is not None
-    reader_id = reader.id if reader else None
-    return Person(answer.user_id, answer.display_name, answer.language, answer.card_id, reader_id)
-
-
-def _what_prints(released: Released) -> str:
-    count = len(released.released)
-    refused = next(iter(released.refused.values()), "")
-    if count:
-        says = ngettext("%(num)s document is printing.", "%(num)s documents are printing.", count)
-        return f"{says} {refused}".strip()
-    return refused or _("Nothing is waiting for you.")
-
-
-def _last4(number: str) -> str:
-    try:
-        return cards.canonical(number).last4
-    except ValueError:
-        return ""

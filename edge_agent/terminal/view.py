@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from edge_agent.identity.session import Screen, Shown
+from edge_agent.identity.shown import Screen, Shown
 from shared.i18n import format_moment, ngettext, reading_as
 from shared.i18n import gettext as _
 from shared.job_states import Hold, JobState
