@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import functools
 import hashlib
+import itertools
 import os
 import random
 import signal
@@ -92,16 +93,15 @@ def die_at(step: str) -> None:
     when, name, count = step.split(":")
     owner, method = STEPS[name]
     original: Callable[..., Any] = getattr(owner, method)
-    left = int(count)
+    taken = itertools.count(1)
 
     @functools.wraps(original)
     def dying(*values: Any, **named: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if when == "before" and left == 0:
+        is_the_one = next(taken) == int(count)
+        if when == "before" and is_the_one:
             os.kill(os.getpid(), signal.SIGKILL)
         result = original(*values, **named)
-        if when == "after" and left == 0:
+        if when == "after" and is_the_one:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
