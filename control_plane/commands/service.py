@@ -15,12 +15,13 @@ from control_plane.commands.models import Command, PrimaryEpoch
 from control_plane.database import utc_now
 from control_plane.feed import service as feed
 from control_plane.tenants import Tenant, from_text
-from shared.ids import CommandId, GatewayId, new_id
+from shared.ids import CommandId, GatewayId, JobId, new_id
 from shared.messages import commands as wire
 from shared.messages.commands import CommandKind, CommandState, may_become
 from shared.messages.events import CommandReported
 
 EXPIRES_AFTER: Final = timedelta(minutes=2)  # a release that comes later surprises its owner
+_LATELY: Final = 200
 _PENDING: Final = (CommandState.QUEUED.value, CommandState.IN_PROGRESS.value)
 
 
@@ -68,6 +69,19 @@ def find_command(session: Session, tenant: Tenant, command_id: CommandId) -> Com
     return session.scalars(
         select(Command).where(Command.tenant == str(tenant), Command.id == command_id)
     ).one_or_none()
+
+
+def list_about_job(
+    session: Session, tenant: Tenant, gateway_id: GatewayId, job_id: JobId
+) -> Sequence[Command]:
+    """List what was lately asked about one job, oldest first."""
+    newest = session.scalars(
+        select(Command)
+        .where(Command.gateway_id == gateway_id, Command.tenant == str(tenant))
+        .order_by(Command.seq.desc())
+        .limit(_LATELY)
+    )
+    return [row for row in reversed(newest.all()) if row.body.get("job_id") == job_id]
 
 
 def list_pending(session: Session, gateway_id: GatewayId) -> Sequence[wire.Command]:

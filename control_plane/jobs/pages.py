@@ -174,6 +174,7 @@ def _printers(session: Session) -> list[tuple[str, str]]:
 
 def _values(session: Session, job_id: JobId) -> dict[str, Any]:
     detail = jobs.get_job(session, account_id(), job_id)
+    wished = commands.list_about_job(session, tenant(), detail.job.gateway_id, job_id)
     job, now = detail.job, utc_now()
     names = words.Names(
         owner=words.owner_name(job, detail.names),
@@ -189,7 +190,7 @@ def _values(session: Session, job_id: JobId) -> dict[str, Any]:
         "tone": tone,
         "summary": words.summary(job, names, now),
         "why": words.why_not_printed(job, now),
-        "hops": words.way(job, detail.timeline, detail.counts, names),
+        "hops": words.way(job, detail.timeline, detail.counts, names, wished),
         "pages": words.pages_by_source(job, detail.counts),
         "ticket": words.ticket_words(job.ticket),
         "who_sees": words.who_sees(names, shows_titles=shows_titles()),

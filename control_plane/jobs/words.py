@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from control_plane.commands.models import Command
 from control_plane.jobs.models import Job, JobCount, JobEvent
 from shared.i18n import (
     format_bytes,
@@ -18,6 +19,7 @@ from shared.i18n import (
     ngettext,
 )
 from shared.job_states import Hold, JobState
+from shared.messages.commands import CommandKind, CommandState
 
 _ = gettext
 
@@ -95,6 +97,16 @@ _CONFIDENCE: Final[Mapping[str, str]] = {
     "none": mark("not counted"),
 }
 _HOLDS: Final = frozenset(hold.value for hold in Hold)
+_ANSWERS: Final[Mapping[str, tuple[str, str]]] = {
+    CommandState.QUEUED.value: ("wait", mark("the gateway has not answered yet")),
+    CommandState.IN_PROGRESS.value: ("wait", mark("the gateway is at it")),
+    CommandState.FAILED.value: ("bad", mark("the gateway could not")),
+    CommandState.REJECTED.value: ("bad", mark("the gateway refused")),
+    CommandState.TIMED_OUT.value: (
+        "bad",
+        mark("the gateway did not answer in time; nothing prints late"),
+    ),
+}
 FORMATS: Final[Mapping[str, str]] = {
     "application/pdf": "PDF",
     "application/postscript": "PostScript",
@@ -179,7 +191,11 @@ def summary(job: Job, names: Names, now: datetime) -> str:
 
 
 def way(
-    job: Job, events: Sequence[JobEvent], counts: Sequence[JobCount], names: Names
+    job: Job,
+    events: Sequence[JobEvent],
+    counts: Sequence[JobCount],
+    names: Names,
+    commands: Sequence[Command] = (),
 ) -> list[Hop]:
     """The way of a job, in the order it happened, and in grey what comes next."""
     hops = [_received(job, names), _sealed(job, names)]
@@ -189,6 +205,7 @@ def way(
         _event(event, names) for event in events if event.revision > 1 and event.event != "received"
     ]
     rest += [_counted(count) for count in counts]
+    rest += asked(commands)
     hops += sorted((hop for hop in rest if hop.at), key=lambda hop: hop.at or job.received_at)
     return [*_short_times(hops), *_next(job)]
 
@@ -258,6 +275,23 @@ def _event(event: JobEvent, names: Names) -> Hop:
     return Hop(
         event.at, "", tone, _(words), ", ".join(part for part in more if part), " · ".join(below)
     )
+
+
+def asked(commands: Sequence[Command]) -> list[Hop]:
+    """What was asked of the gateway and has not come true: what did is in the timeline."""
+    hops = []
+    for command in commands:
+        if command.state == CommandState.SUCCEEDED.value:
+            continue
+        title = (
+            _("Asked to print it")
+            if command.kind == CommandKind.RELEASE_JOB.value
+            else _("Asked to delete it")
+        )
+        tone, below = _ANSWERS.get(command.state, ("wait", ""))
+        said = " · ".join(part for part in (_(below), command.message) if part)
+        hops.append(Hop(command.issued_at, "", tone, title, "", said))
+    return hops
 
 
 def _counted(count: JobCount) -> Hop:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -203,3 +204,19 @@ def test_an_error_page_says_what_it_means_and_where_to_go(ada: FlaskClient, site
     assert refused.status_code == 403
     assert "This is not for you" in refused.text
     assert "jobs.see" not in refused.text
+
+
+def test_what_was_asked_of_the_gateway_stands_in_the_jobs_way(ada: FlaskClient, site: Site) -> None:
+    base = "https://alder.localhost"
+    listed = ada.get("/jobs?state=held", base_url=base).text
+    held = re.findall(r'href="/jobs/([0-9a-f-]{36})"', listed)[0]
+    assert "Asked to print it" not in ada.get(f"/jobs/{held}", base_url=base).text
+    form = {
+        "csrf_token": csrf_of(ada, "/settings"),
+        "printer_id": site.town.alder.printer.id,
+    }
+    answer = ada.post(f"/jobs/{held}/release", base_url=base, data=form)
+    assert answer.status_code == 303
+    page = ada.get(f"/jobs/{held}", base_url=base).text
+    assert "Asked to print it" in page
+    assert "the gateway has not answered yet" in page
