@@ -15,7 +15,7 @@ from edge_agent.identity.directory import Directory
 from edge_agent.service import Health
 from edge_agent.terminal import doors
 from shared.clock import Clock, to_wire
-from shared.i18n import format_bytes, format_duration, format_moment, reading_as
+from shared.i18n import current_language, format_bytes, format_duration, format_moment
 from shared.i18n import gettext as _
 from shared.messages.records import ServiceSetting
 
@@ -145,10 +145,9 @@ class HealthPage:
     async def _style(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(text=STYLE, content_type="text/css")
 
-    async def _page(self, request: web.Request) -> web.StreamResponse:
-        language = request.headers.get("Accept-Language", "en")[:35].partition(",")[0]
-        with reading_as(language):
-            return web.Response(text=page_of(self._report(), language), content_type="text/html")
+    async def _page(self, _request: web.Request) -> web.StreamResponse:
+        page = page_of(self._report(), current_language())
+        return web.Response(text=page, content_type="text/html")
 
 
 def page_of(report: Report, language: str = "en") -> str:
@@ -176,7 +175,7 @@ def page_of(report: Report, language: str = "en") -> str:
     ]
     title = html.escape(report.gateway)
     return (
-        f'<!doctype html><html lang="{html.escape(language[:2])}"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{html.escape(language)}"><head><meta charset="utf-8">'
         f'<meta http-equiv="refresh" content="10"><title>{title}</title>'
         '<link rel="stylesheet" href="/health.css"></head><body><main>'
         f"<h1>{html.escape(report.headline())}</h1>"

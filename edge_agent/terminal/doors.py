@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from shared.i18n import gettext as _
+from shared.i18n import reading_as
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ def guard(names: Callable[[], Collection[str]]) -> Any:
             if request.content_type != "application/json":
                 return _refusal(403, "This request is no JSON.")
         try:
-            response = await handler(request)
+            with reading_as(_language(request)):
+                response = await handler(request)
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004
                 raise
@@ -114,6 +116,10 @@ def text_in(body: dict[str, Any], name: str, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest:
         raise web.HTTPBadRequest(reason=f"{name} is missing or too long.")
     return value
+
+
+def _language(request: web.Request) -> str:
+    return request.headers.get("Accept-Language", "")[:35].partition(",")[0]
 
 
 def _refusal(status: int, says: str) -> web.Response:

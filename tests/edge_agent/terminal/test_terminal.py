@@ -63,6 +63,12 @@ async def test_an_old_code_pairs_nothing(site: Site) -> None:
     assert status == 403
 
 
+async def test_a_refusal_speaks_the_screens_language(site: Site) -> None:
+    german = {"Accept-Language": "de-AT,de;q=0.9"}
+    _, answer = await site.screen.post("pair", {"code": "X", "name": "x"}, **german)
+    assert "Dieser Code" in answer["message"]
+
+
 async def test_guessing_codes_is_cut_short(site: Site) -> None:
     statuses = [
         (await site.screen.post("pair", {"code": f"GUES-{n:04}", "name": "x"}))[0]
