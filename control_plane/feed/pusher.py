@@ -169,10 +169,13 @@ class Pusher:
         return [GatewayId(owner)] if GatewayId(owner) in self._sent else []
 
     def _welcome(self, item: _Online) -> None:
+        own = gateway_stream(item.gateway_id)
         with self._database.reading() as session:
             for stream in self._streams(session, item.gateway_id):
                 cursor = item.cursors.get(stream)
-                self._bring(session, item.gateway_id, stream, cursor)
+                # What its own stream names and it lacks, it asks for by itself.
+                if cursor is not None or stream == own:
+                    self._bring(session, item.gateway_id, stream, cursor)
             self._send_commands(session, item.gateway_id)
 
     def _answer(self, item: _Asked) -> None:

@@ -49,6 +49,9 @@ class Follower:
         if outcome is Outcome.GAP:
             self.ask_for(page.stream)
             return outcome
+        if outcome is Outcome.PARTIAL:
+            self._asked[page.stream] = self._clock.monotonic()  # The rest is on its way.
+            return outcome
         self._asked.pop(page.stream, None)
         if page.stream == self._own and outcome is Outcome.APPLIED:
             await self.settle()

@@ -97,6 +97,8 @@ class Link:
         self._hello_id = ""
         self._answered = asyncio.Event()
         self._up = asyncio.Event()
+        # Pages take their time; acknowledgements and commands do not wait behind them.
+        self._pages: asyncio.Queue[Delivery] = asyncio.Queue(_MAX_WAITING)
         self._inbox: asyncio.Queue[Delivery] = asyncio.Queue(_MAX_WAITING)
         self._known_released: tuple[str, ...] = ()
         self._clock_offset = timedelta(0)
@@ -156,7 +158,8 @@ class Link:
             async with asyncio.TaskGroup() as group:
                 for lane, sender in self._senders.items():
                     group.create_task(sender.run(), name=f"sender of {lane.value}")
-                group.create_task(self._handle_forever(), name="link messages")
+                group.create_task(self._handle_forever(self._inbox), name="link messages")
+                group.create_task(self._handle_forever(self._pages), name="feed pages")
                 group.create_task(self._say_hello_forever(), name="hello")
                 group.create_task(self._beat_forever(), name="heartbeat")
                 group.create_task(self._renew_forever(), name="certificate")
@@ -203,8 +206,9 @@ class Link:
         self._soon(lambda: self._take(delivery))
 
     def _take(self, delivery: Delivery) -> None:
+        is_page = delivery.topic == topics.down(self._gateway_id, Down.FEED)
         try:
-            self._inbox.put_nowait(delivery)
+            (self._pages if is_page else self._inbox).put_nowait(delivery)
         except asyncio.QueueFull:
             delivery.done()  # Pages and acknowledgements come again when we ask.
 
@@ -295,9 +299,9 @@ class Link:
 
     # --- down -----------------------------------------------------------------------------------
 
-    async def _handle_forever(self) -> None:
+    async def _handle_forever(self, inbox: asyncio.Queue[Delivery]) -> None:
         while True:
-            delivery = await self._inbox.get()
+            delivery = await inbox.get()
             try:
                 await self._handle(delivery)
             except (SignatureError, MessageError) as error:

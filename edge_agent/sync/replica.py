@@ -70,6 +70,8 @@ CREATE TABLE IF NOT EXISTS rows (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS rows_by_lookup ON rows (stream, generation, kind, lookup);
 """
+# Left alone, SQLite walks through all rows of the kind: 50 ms of a tap among 20,000 cards.
+_BY_LOOKUP: Final = "INDEXED BY rows_by_lookup"
 _USABLE: Final = "deleted = 0 AND problem IS NULL"
 
 
@@ -117,15 +119,16 @@ class Replica:
 
     def list(self, kind: type[R], stream: str) -> Sequence[R]:
         """List the records of a kind, by id."""
-        return self._select(kind, stream, "", ())
+        return self._select(kind, stream, "ORDER BY id", ())
 
     def find(self, kind: type[R], stream: str, record_id: str) -> R | None:
-        found = self._select(kind, stream, "AND id = ?", (record_id,))
+        found = self._select(kind, stream, "AND id = ? LIMIT 1", (record_id,))
         return found[0] if found else None
 
     def lookup(self, kind: type[R], stream: str, key: str) -> R | None:
         """Find by the kind's own key: card hash, user name, queue path, short name, code hash."""
-        found = self._select(kind, stream, "AND lookup = ?", (key,))
+        condition = "AND lookup = ? LIMIT 1"
+        found = self._select(kind, stream, condition, (key,), index=_BY_LOOKUP)
         return found[0] if found else None
 
     def streams(self) -> dict[str, StreamCursor]:
@@ -189,13 +192,19 @@ class Replica:
             self._tell(stream, frozenset(KINDS))
 
     def _select(
-        self, kind: type[R], stream: str, condition: str, values: tuple[str, ...]
+        self,
+        kind: type[R],
+        stream: str,
+        condition: str,
+        values: tuple[str, ...],
+        *,
+        index: str = "",
     ) -> Sequence[R]:
         rows = self._read(
-            "SELECT data FROM rows WHERE stream = ? AND kind = ? AND generation ="  # noqa: S608
-            " (SELECT generation FROM streams s WHERE s.stream = rows.stream)"
-            f" AND {_USABLE} {condition} ORDER BY id",
-            (stream, _KIND_OF[kind], *values),
+            f"SELECT data FROM rows {index} WHERE stream = ? AND generation ="  # noqa: S608
+            " (SELECT generation FROM streams WHERE stream = ?)"
+            f" AND kind = ? AND {_USABLE} {condition}",
+            (stream, stream, _KIND_OF[kind], *values),
         )
         return [codec.from_plain(kind, json.loads(row[0])) for row in rows]
 

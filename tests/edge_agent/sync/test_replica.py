@@ -198,3 +198,11 @@ def test_a_snapshot_of_thousands_is_applied_quickly(replica: Replica) -> None:
     replica.apply(a_snapshot(2_000, *users))
     assert time.monotonic() - begun < 2
     assert len(names(replica)) == 2_000
+
+
+def test_a_look_up_does_not_walk_through_everybody(replica: Replica) -> None:
+    replica.apply(a_snapshot(2_000, *(a_user(f"user{n:05}", n) for n in range(2_000))))
+    begun = time.monotonic()
+    for _ in range(200):
+        assert replica.lookup(UserRecord, STREAM, "user01999") is not None
+    assert time.monotonic() - begun < 0.2  # Walking took 400 times as long.

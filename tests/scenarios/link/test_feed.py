@@ -84,6 +84,7 @@ async def test_what_another_process_changes_arrives_too(
         stream = stream_of(primary)
         await known(box, stream)
         url = str(database.engine.url)
+        assert box.replica.find(CardRecord, stream, "card") is None
         subprocess.run([sys.executable, "-c", ADD_A_CARD, url, stream], check=True, timeout=30)
         await until(lambda: box.replica.find(CardRecord, stream, "card"), "the card is known", 2)
 
