@@ -105,4 +105,4 @@ async def test_a_suite_passes_however_its_bodies_come(
     tmp_path: Path, suites: Path, name: str, flags: str
 ) -> None:
     async with a_printing_site(tmp_path) as site:
-        await run_suite(site, suites, name, f"-{flags}", secure=False)
+        assert await run_suite(site, suites, name, f"-{flags}", secure=False) > 0
