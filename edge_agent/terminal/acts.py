@@ -57,7 +57,8 @@ class Acts:
 
     def find(self, request: web.Request) -> Pairing | None:
         cookie = request.cookies.get(COOKIE, "")
-        pairing = self._pairings.find(cookie) if len(cookie) < LONGEST_COOKIE else None
+        is_ours = len(cookie) < LONGEST_COOKIE and cookie.isascii()
+        pairing = self._pairings.find(cookie) if is_ours else None
         if pairing is None:
             what = "with a cookie that is not valid" if cookie else "unpaired"
             self._audit_refusal(request.remote or "", request.path, what)

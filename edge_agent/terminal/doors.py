@@ -113,9 +113,18 @@ def text_in(body: dict[str, Any], name: str, longest: int) -> str:
         web.HTTPBadRequest: Missing, no text, or too long.
     """
     value = body.get(name)
-    if not isinstance(value, str) or len(value) > longest:
+    # Half a surrogate pair, which JSON can carry, is no text.
+    if not isinstance(value, str) or len(value) > longest or not _is_text(value):
         raise web.HTTPBadRequest(reason=f"{name} is missing or too long.")
     return value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _language(request: web.Request) -> str:

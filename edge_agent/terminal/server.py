@@ -134,7 +134,7 @@ class TerminalClient:
     async def _page(self, request: web.Request) -> web.StreamResponse:
         page = web.Response(text=_read_page(), content_type="text/html")
         cookie = request.cookies.get(COOKIE, "")
-        if cookie and self._pairings.find(cookie) is not None:
+        if cookie.isascii() and self._pairings.find(cookie) is not None:
             self._acts.set_cookie(request, page, cookie)  # browsers forget it after 400 days
         return page
 

@@ -199,12 +199,28 @@ async def test_looking_changes_nothing(paired: Site) -> None:
         ("sign-in", {"username": "ada"}),
         ("sign-in", {"username": "a" * 5000, "password": "x"}),
         ("pin", {"pin": "1" * 100}),
+        ("pin", {"pin": "\ud800"}),
+        ("pair", {"code": "\ud800", "name": "x"}),
+        ("sign-in", {"username": "\ud800", "password": "x"}),
     ],
 )
 async def test_what_cannot_be_read_is_refused(paired: Site, path: str, body: object) -> None:
     status, answer = await paired.screen.post(path, body)
     assert status == 400
     assert answer["message"]
+
+
+@pytest.mark.parametrize("cookie", [b"\xff\xfe.x", b"a.b", b".", b"x" * 5000, b"\xc3\xa4.\xc3\xa4"])
+async def test_strange_cookies_are_nobodys(site: Site, cookie: bytes) -> None:
+    for path in (b"/terminal", b"/terminal/events"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port("terminal-client"))
+        writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
+        writer.write(b"Cookie: spoolhouse_terminal=" + cookie + b"\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        status = int(answer.split(b" ")[1])
+        assert status == (401 if path.endswith(b"events") else 200)
+        assert b"Set-Cookie" not in answer
 
 
 async def test_every_answer_has_the_headers_that_keep_scripts_out(paired: Site) -> None:
