@@ -41,6 +41,7 @@ class Settings:
     public_host: str = "localhost"  # the name gateways use for us
     # Further names for our own certificate, besides localhost, *.localhost and the address.
     names: tuple[str, ...] = ()
+    dns_servers: tuple[str, ...] = ()  # asked whose a domain is; none: the machine's own
 
     @property
     def own_names(self) -> frozenset[str]:
@@ -80,7 +81,8 @@ def load(state: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
     for name in values:
         if name not in known:
             raise SettingsError(name, "is not known")
-    values["names"] = tuple(values.get("names", ()))
+    for name in ("names", "dns_servers"):
+        values[name] = tuple(values.get(name, ()))
     values.setdefault("database_url", f"sqlite:///{state / 'spoolhouse.db'}")
     values.setdefault("public_host", _public_host(values.get("listen_host", "127.0.0.1")))
     # Gateways on other machines come to the broker where they come to us.

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from sqlalchemy.orm import Session
 
 from control_plane.domains import service as domains
+from control_plane.domains.dns import DnsLookup
 from control_plane.domains.schemas import DomainChanges, DomainView, NewDomain
-from control_plane.request import actor, caller
+from control_plane.request import actor, caller, parts
 from control_plane.rest.routing import Items, Rest, expected_version
 from control_plane.security.permissions import Permission
+from shared.ids import AccountId
 
 rest = Rest("domains", __name__)
 
@@ -46,3 +50,34 @@ def update_domain(session: Session, domain_id: str, body: DomainChanges) -> Doma
 def delete_domain(session: Session, domain_id: str) -> None:
     """Give a domain up."""
     domains.delete(session, caller().tenant, domain_id, actor())
+
+
+@rest.post(
+    "/domains/<domain_id>/verify",
+    Permission.CHANGE_SETTINGS,
+    answer=DomainView,
+    status=HTTPStatus.OK,
+    own_transactions=True,
+)
+def verify_domain(domain_id: str) -> DomainView:
+    """Look for the challenge in DNS, or for the domain above, and make the domain count."""
+    domain = domains.check_and_verify(
+        parts().database,
+        caller().tenant,
+        domain_id,
+        actor(),
+        DnsLookup(parts().settings.dns_servers),
+    )
+    return DomainView.model_validate(domain)
+
+
+@rest.post(
+    "/accounts/<below_id>/domains/<domain_id>/verify",
+    Permission.CHANGE_ACCOUNTS,
+    answer=DomainView,
+    status=HTTPStatus.OK,
+)
+def vouch_for_domain(session: Session, below_id: AccountId, domain_id: str) -> DomainView:
+    """As a vendor, give one of its accounts a name below the vendor's own domain."""
+    domain = domains.vouch(session, caller().vendor_id, below_id, domain_id, actor())
+    return DomainView.model_validate(domain)

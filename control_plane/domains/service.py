@@ -11,19 +11,22 @@ from typing import Final, Protocol
 
 from sqlalchemy.orm import Session
 
-from control_plane import changes
+from control_plane import changes, tenants
+from control_plane.accounts import service as accounts
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
-from control_plane.database import utc_now
+from control_plane.database import Database, utc_now
 from control_plane.domains import repository
 from control_plane.domains.models import Domain
 from control_plane.domains.schemas import DomainChanges, NewDomain
 from control_plane.errors import ConflictError, NotFoundError
 from control_plane.tenants import Tenant
-from shared.ids import new_id
+from shared.ids import AccountId, VendorId, new_id
 from shared.secrets import new_token
 
 CHALLENGE_PREFIX: Final = "_spoolhouse-challenge"
+BY_DNS: Final = "dns"
+BY_PARENT: Final = "parent"
 
 list_domains = repository.list_domains
 find_verified = repository.find_verified
@@ -85,7 +88,7 @@ def has_challenge(domain: Domain, lookup: TxtLookup) -> bool:
 def verify(
     session: Session, tenant: Tenant, domain_id: str, by: Actor, *, verified_by: str
 ) -> Domain:
-    """Make a domain count; who had it before loses it when DNS says so.
+    """Make a domain count. DNS has the last word: who proves it there takes it over.
 
     Raises:
         ConflictError: Somebody else is verified, and this proof is not stronger.
@@ -93,7 +96,11 @@ def verify(
     domain = get_domain(session, tenant, domain_id)
     holder = repository.find_verified(session, domain.name)
     if holder is not None and holder.id != domain.id:
-        raise ConflictError("this domain belongs to somebody else here", "name")
+        if verified_by != BY_DNS or holder.verified_by == BY_DNS:
+            raise ConflictError("this domain belongs to somebody else here", "name")
+        holder.verified_name = holder.verified_at = holder.verified_by = None
+        session.flush()
+        _audit(session, tenants.from_text(holder.tenant), holder, "domain.lost", by)
     domain.verified_name = domain.name
     domain.verified_at = utc_now()
     domain.verified_by = verified_by
@@ -102,12 +109,54 @@ def verify(
     return domain
 
 
+def check_and_verify(
+    database: Database, tenant: Tenant, domain_id: str, by: Actor, lookup: TxtLookup
+) -> Domain:
+    """Verify by DNS, or by holding the domain above; DNS is asked between the transactions.
+
+    Raises:
+        ConflictError: Neither proves it; the text says what record is awaited.
+    """
+    with database.reading() as session:
+        domain = get_domain(session, tenant, domain_id)
+        is_parent = may_parent_verify(session, tenant, domain.name)
+    if has_challenge(domain, lookup):
+        verified_by = BY_DNS
+    elif is_parent:
+        verified_by = BY_PARENT
+    else:
+        raise ConflictError(
+            f"DNS shows no TXT record {CHALLENGE_PREFIX}.{domain.name} with {domain.challenge}",
+            "name",
+        )
+    with database.writing() as session:
+        return verify(session, tenant, domain_id, by, verified_by=verified_by)
+
+
 def may_parent_verify(session: Session, parent: Tenant, name: str) -> bool:
-    """Whether a tenant holds a verified domain above this name."""
+    """Whether a tenant holds the nearest verified domain above this name."""
     labels = name.split(".")
-    above = [".".join(labels[n:]) for n in range(1, len(labels))]
-    holders = [repository.find_verified(session, host) for host in above]
-    return any(holder is not None and holder.tenant == str(parent) for holder in holders)
+    for n in range(1, len(labels)):
+        holder = repository.find_verified(session, ".".join(labels[n:]))
+        if holder is not None:
+            return holder.tenant == str(parent)
+    return False
+
+
+def vouch(
+    session: Session, vendor_id: VendorId, account_id: AccountId, domain_id: str, by: Actor
+) -> Domain:
+    """A vendor gives one of its accounts a name below its own domain.
+
+    Raises:
+        ConflictError: The name is not below a domain of the vendor's.
+    """
+    account = accounts.get_of_vendor(session, vendor_id, account_id)
+    tenant = tenants.account(account.id)
+    domain = get_domain(session, tenant, domain_id)
+    if not may_parent_verify(session, tenants.vendor(vendor_id), domain.name):
+        raise ConflictError("this name is not below a domain of the vendor's", "name")
+    return verify(session, tenant, domain_id, by, verified_by=BY_PARENT)
 
 
 def delete(session: Session, tenant: Tenant, domain_id: str, by: Actor) -> None:

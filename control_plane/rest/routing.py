@@ -65,6 +65,7 @@ class Operation:
     query: type[BaseModel] | None
     body: type[BaseModel] | None
     answer: Any  # a model, or None
+    own_transactions: bool = False
 
 
 class Rest:
@@ -87,8 +88,12 @@ class Rest:
         answer: Any,
         body: type[Body] | None = None,
         status: HTTPStatus = HTTPStatus.CREATED,
+        own_transactions: bool = False,  # it waits for the outside world, and gets no session
     ) -> Callable[[F], F]:
-        return self._route("POST", path, needs, status, body=body, answer=answer)
+        return self._route(
+            "POST", path, needs, status, body=body, answer=answer,
+            own_transactions=own_transactions,
+        )  # fmt: skip
 
     def patch(
         self, path: str, *needs: Permission, body: type[Body], answer: Any
@@ -108,11 +113,21 @@ class Rest:
         query: type[BaseModel] | None = None,
         body: type[Body] | None = None,
         answer: Any = None,
+        own_transactions: bool = False,
     ) -> Callable[[F], F]:
         def register(view: F) -> F:
             summary = (view.__doc__ or view.__name__.replace("_", " ")).strip().split("\n")[0]
             operation = Operation(
-                method, path, view.__name__, summary, needs, status, query, body, answer
+                method,
+                path,
+                view.__name__,
+                summary,
+                needs,
+                status,
+                query,
+                body,
+                answer,
+                own_transactions,
             )
             self.operations.append(operation)
             served = requires(*needs)(_serve(view, operation))
@@ -130,6 +145,8 @@ def _serve(view: Callable[..., Any], operation: Operation) -> Callable[..., Resp
             given["query"] = operation.query.model_validate(request.args.to_dict())
         if operation.body is not None:
             given["body"] = _read_body(operation.body)
+        if operation.own_transactions:
+            return _answer(view(**given), operation.status)
         if operation.method == "GET":
             with reading() as session:
                 return _answer(view(session, **given), operation.status)

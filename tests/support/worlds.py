@@ -92,6 +92,7 @@ class UndoneDatabase(Database):
         with self._writing() as session:
             yield session
             session.flush()
+            session.expunge_all()  # What a view still shows stays as it was.
             session.rollback()
 
 
