@@ -101,7 +101,7 @@ class Link:
         self._pages: asyncio.Queue[Delivery] = asyncio.Queue(_MAX_WAITING)
         self._inbox: asyncio.Queue[Delivery] = asyncio.Queue(_MAX_WAITING)
         self._known_released: tuple[str, ...] = ()
-        self._clock_offset = timedelta(0)
+        self._primary_time: tuple[datetime, float] | None = None  # and our monotonic clock then
         self._says = _("The line to the primary has not been up yet.")
         self._is_parked = False
         self._senders = {
@@ -125,8 +125,14 @@ class Link:
         return Health(ok=self._is_well(), says=self._says, figures=figures)
 
     def primary_now(self) -> datetime:
-        """Tell the primary's time, as far as it is known here."""
-        return self._parts.clock.now() + self._clock_offset
+        """Tell the primary's time; our own clock where it has not told us yet.
+
+        Counted on by a clock that nobody sets: what expired stays expired.
+        """
+        if self._primary_time is None:
+            return self._parts.clock.now()
+        told, then = self._primary_time
+        return told + timedelta(seconds=self._parts.clock.monotonic() - then)
 
     def _is_well(self) -> bool:
         return self._up.is_set() and self._senders[Lane.FACTS].is_sending
@@ -332,10 +338,11 @@ class Link:
     async def _on_hello(self, answer: HelloAnswer) -> None:
         if answer.hello_id not in {"", self._hello_id}:
             return  # The answer to an earlier Hello.
-        self._clock_offset = answer.time - self._parts.clock.now()
-        self._commands.primary_epoch = answer.primary_epoch
-        self._trust(answer.signing_keys)
         if answer.hello_id:
+            # Only what echoes our Hello is surely of now: a broker may keep and repeat the rest.
+            self._primary_time = answer.time, self._parts.clock.monotonic()
+            self._commands.primary_epoch = answer.primary_epoch
+            self._trust(answer.signing_keys)
             self._answered.set()
             self._known_released = answer.known_released
             for name, mark in answer.lanes.items():

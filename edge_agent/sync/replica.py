@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -35,6 +35,8 @@ from shared.messages.records import KINDS
 
 R = TypeVar("R")
 OnChange = Callable[[str, frozenset[str]], None]
+
+_SKEW: Final = timedelta(minutes=1)  # between the clocks of two primaries
 
 # By which field a record is looked up, besides its id.
 LOOKUP_FIELDS: Final[Mapping[str, str]] = {
@@ -89,6 +91,7 @@ class _Stream:
     generation: int = 0
     feed_epoch: str | None = None
     changed_seq: int = 0
+    as_of: str | None = None
     loading: str | None = None
     next_part: int | None = None
 
@@ -239,7 +242,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _find_stream(connection: sqlite3.Connection, stream: str) -> _Stream:
     row = connection.execute(
-        "SELECT generation, feed_epoch, changed_seq, loading, next_part FROM streams"
+        "SELECT generation, feed_epoch, changed_seq, as_of, loading, next_part FROM streams"
         " WHERE stream = ?",
         (stream,),
     ).fetchone()
@@ -272,6 +275,9 @@ def _apply_snapshot(
     connection: sqlite3.Connection, page: FeedPage, part: SnapshotPart
 ) -> tuple[Outcome, frozenset[str]]:
     known = _find_stream(connection, page.stream)
+    if known.as_of is not None and page.issued_at < clock.from_wire(known.as_of) - _SKEW:
+        # A broker that kept an old snapshot could bring revoked cards back with it.
+        return Outcome.REPEATED, frozenset()
     filling = known.generation + 1
     if part.part == 0:
         _erase(connection, page.stream, filling)

@@ -160,9 +160,11 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = 15) ->
 
 
 @asynccontextmanager
-async def a_primary(folder: Path, database: Database) -> AsyncIterator[Primary]:
+async def a_primary(
+    folder: Path, database: Database, town: Town | None = None
+) -> AsyncIterator[Primary]:
     vault = Vault(b"k" * 32)
-    town = a_town(database, vault)
+    town = town or a_town(database, vault)
     keys = KeyRing.open_or_create(folder / "keys")
     link = _make_link(folder, database, keys, 0)
     primary = Primary(folder, database, keys, vault, town, link)

@@ -206,3 +206,14 @@ def test_a_look_up_does_not_walk_through_everybody(replica: Replica) -> None:
     for _ in range(200):
         assert replica.lookup(UserRecord, STREAM, "user01999") is not None
     assert time.monotonic() - begun < 0.2  # Walking took 400 times as long.
+
+
+def test_an_old_snapshot_does_not_bring_revoked_things_back(replica: Replica) -> None:
+    ada = a_user("ada", 1)
+    old = a_snapshot(1, ada, issued_at=NOW - timedelta(hours=1))
+    replica.apply(old)
+    replica.apply(a_page(1, 2, gone(ada, 2)))
+    assert replica.apply(old) is Outcome.REPEATED
+    assert names(replica) == []
+    assert replica.apply(a_snapshot(3, a_user("ben", 3))) is Outcome.APPLIED
+    assert names(replica) == ["ben"]

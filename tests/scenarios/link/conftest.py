@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -7,18 +8,33 @@ import pytest
 
 from control_plane.database import Database, sqlite_url
 from control_plane.models import Base
+from control_plane.vault import Vault
+from tests.support.houses import Town, a_town
 from tests.support.line import Primary, a_primary
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(sqlite_url(tmp_path / "spoolhouse.db"))
+@pytest.fixture(scope="session")
+def made_town(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Town]:
+    """A database with everybody in it, made once: passwords are slow on purpose."""
+    path = tmp_path_factory.mktemp("town") / "spoolhouse.db"
+    database = Database(sqlite_url(path))
     Base.metadata.create_all(database.engine)
+    town = a_town(database, Vault(b"k" * 32))
+    database.close()
+    return path, town
+
+
+@pytest.fixture
+def database(tmp_path: Path, made_town: tuple[Path, Town]) -> Iterator[Database]:
+    shutil.copy(made_town[0], tmp_path / "spoolhouse.db")
+    database = Database(sqlite_url(tmp_path / "spoolhouse.db"))
     yield database
     database.close()
 
 
 @pytest.fixture
-async def primary(tmp_path: Path, database: Database) -> AsyncIterator[Primary]:
-    async with a_primary(tmp_path / "primary", database) as primary:
+async def primary(
+    tmp_path: Path, database: Database, made_town: tuple[Path, Town]
+) -> AsyncIterator[Primary]:
+    async with a_primary(tmp_path / "primary", database, made_town[1]) as primary:
         yield primary
