@@ -42,7 +42,13 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("gateway.serves", "ok"): mark("The gateway %(what)s serves this account from now on"),
     ("gateway.stops-serving", "ok"): mark("The gateway %(what)s no longer serves this account"),
     ("gateway.forgot-account", "ok"): mark("A gateway wiped everything of this account"),
-    ("command.asked", "ok"): mark("%(who)s asked a gateway: %(what)s"),
+    ("command.asked", "ok"): mark("%(who)s asked a gateway to %(what)s"),
+    ("command.succeeded", "ok"): mark("A gateway was asked to %(what)s, and did"),
+    ("command.failed", "refused"): mark("A gateway was asked to %(what)s, and could not"),
+    ("command.rejected", "refused"): mark("A gateway was asked to %(what)s, and refused"),
+    ("command.timed-out", "refused"): mark(
+        "A gateway was asked to %(what)s, and did not answer in time"
+    ),
     ("gateway.enrolled", "ok"): mark("The gateway %(what)s was enrolled"),
     ("gateway.revoked", "ok"): mark("%(who)s revoked the gateway %(what)s"),
     ("terminal.code-made", "ok"): mark("%(who)s made a pairing code for a terminal"),
@@ -60,6 +66,12 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("grant.revoked", "ok"): mark("%(who)s ended the look of the vendor"),
     ("job.released", "ok"): mark("%(who)s released a job"),
     ("job.canceled", "ok"): mark("%(who)s deleted a job"),
+}
+_COMMANDS: Final[Mapping[str, str]] = {
+    "job.release": mark("print a job"),
+    "job.cancel": mark("delete a job"),
+    "printer.identify": mark("let a printer make itself known"),
+    "gateway.diagnose": mark("tell how it is"),
 }
 _NOBODY: Final[Mapping[str, str]] = {}
 _NAMES: Final = ("name", "display_name", "username", "last4", "kind", "operation", "reason", "path")
@@ -97,5 +109,5 @@ def what(event: AuditEvent) -> str:
         if isinstance(value, list) and value:  # before and after
             value = value[-1]
         if value:
-            return f"…{value}" if key == "last4" else str(value)
+            return f"…{value}" if key == "last4" else _(_COMMANDS.get(value, str(value)))
     return ""

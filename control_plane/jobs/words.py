@@ -264,8 +264,6 @@ def _event(event: JobEvent, names: Names) -> Hop:
     more = [_("at %(printer)s", printer=place)] if place else []
     if event.by in _BY:
         more.append(_(_BY[event.by]))
-    if event.by_user_id and event.by in ("portal", "command"):
-        more.append(names.of(event.by_user_id))
     # Of what went well the title says enough; a cause is worth its sentence.
     below = [event.message] if event.message and event.event not in _PLAIN else []
     if not below and tone != "done":

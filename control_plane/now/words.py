@@ -29,7 +29,9 @@ FRESH: Final = timedelta(seconds=150)
 OLD: Final = timedelta(minutes=10)
 BAR: Final = 128
 # In the audit, and no news for the morning.
-_EVERYDAY: Final = frozenset({"sign-in.ok", "sign-out", "gateway.serves"})
+_EVERYDAY: Final = frozenset(
+    {"sign-in.ok", "sign-out", "gateway.serves", "command.asked", "command.succeeded"}
+)
 _SORT: Final = {"bad": 0, "warn": 1, "off": 2, "ok": 3}
 
 
