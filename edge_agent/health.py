@@ -12,6 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from edge_agent.identity.directory import Directory
+from edge_agent.intake.hosts import is_loopback
 from edge_agent.service import Health
 from edge_agent.terminal import doors
 from shared.clock import Clock, to_wire
@@ -63,6 +64,10 @@ class Report:
         if not self.link.ok:
             return _("Everything works here. The line to the primary is cut.")
         return _("Everything works.")
+
+    def to_strangers(self) -> dict[str, Any]:
+        """Say to the rest of the network no more than whether somebody should come."""
+        return {"as_of": to_wire(self.as_of), "ok": self.is_ok, "says": self.headline()}
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -137,21 +142,33 @@ class HealthPage:
             return Health(ok=False, says=_("The health page is not served."))
         return Health(ok=True, says=_("The health page is served."))
 
-    async def _json(self, _request: web.Request) -> web.StreamResponse:
+    async def _json(self, request: web.Request) -> web.StreamResponse:
         # It answers, so the status is 200: a reader without power is no reason to restart us.
-        body = json.dumps(self._report().to_json(), ensure_ascii=False, indent=1)
+        report = self._report()
+        told = report.to_json() if _is_from_here(request) else report.to_strangers()
+        body = json.dumps(told, ensure_ascii=False, indent=1)
         return web.Response(text=body, content_type="application/json")
 
     async def _style(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(text=STYLE, content_type="text/css")
 
-    async def _page(self, _request: web.Request) -> web.StreamResponse:
-        page = page_of(self._report(), current_language())
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        whole = _is_from_here(request)
+        page = page_of(self._report(), current_language(), whole=whole)
         return web.Response(text=page, content_type="text/html")
 
 
-def page_of(report: Report, language: str = "en") -> str:
-    """Write the page; every text in it is escaped."""
+def _is_from_here(request: web.Request) -> bool:
+    """Whether the one who asks sits at this machine; names of accounts are for them alone."""
+    transport = request.transport
+    if transport is None or request.remote is None:
+        return False
+    own = str(transport.get_extra_info("sockname", ("",))[0])
+    return request.remote == own or is_loopback(request.remote)
+
+
+def page_of(report: Report, language: str = "en", *, whole: bool = True) -> str:
+    """Write the page; every text in it is escaped. Without ``whole`` it is its first lines."""
     as_of = format_moment(report.as_of, report.as_of)
     room = _("%(free)s free", free=format_bytes(report.free_bytes))
     if not report.has_room:
@@ -173,7 +190,9 @@ def page_of(report: Report, language: str = "en") -> str:
         _section(_("Jobs"), _jobs(report.queue)),
         _section(_("Room"), {_("Documents"): (room, report.has_room)}),
     ]
-    title = html.escape(report.gateway)
+    if not whole:
+        sections = []
+    title = html.escape(report.gateway if whole else _("Spoolhouse gateway"))
     return (
         f'<!doctype html><html lang="{html.escape(language)}"><head><meta charset="utf-8">'
         f'<meta http-equiv="refresh" content="10"><title>{title}</title>'

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from edge_agent import health
 from edge_agent.health import Report, page_of
 from edge_agent.service import Health
 from shared.clock import SystemClock
@@ -48,6 +49,19 @@ async def test_it_says_as_of_when_and_what_works_without_the_line(site: Site) ->
     status, report = await ask(site, "/health.json")
     assert status == 200
     assert '"ok": true' in report
+
+
+async def test_the_rest_of_the_network_reads_whether_to_come_and_no_names(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, here = await ask(site, "/")
+    assert "Alder Ltd" in here
+    monkeypatch.setattr(health, "_is_from_here", lambda _request: False)
+    for path in ("/", "/health.json"):
+        _, told = await ask(site, path)
+        assert "Needs a person" in told
+        for name in ("Alder", "Cedar", "reader:", "Reception", "Head office"):
+            assert name not in told
 
 
 async def test_it_speaks_german(site: Site) -> None:
