@@ -104,3 +104,4 @@ async def test_jobs_of_an_earlier_life_are_counted(tmp_path: Path) -> None:
         job = await accept(jobs, b"page")
     async with a_job_service(tmp_path, counter=FakeCounter()) as jobs:
         await until(lambda: counts(jobs, job))
+        assert (await jobs.service.get(job.id)).impressions == 1
