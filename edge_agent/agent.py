@@ -70,6 +70,7 @@ class Agent:
         self._link: Link = NoLink()
         self._changed = asyncio.Event()
         self._unknown: dict[str, str] = {}
+        self._problems: dict[str, str] | None = None
         self._running: StreamCursor | None = None
 
     async def run(self) -> None:
@@ -77,7 +78,7 @@ class Agent:
         await self.parts.start()
         try:
             loop = asyncio.get_running_loop()
-            self.parts.directory.subscribe(lambda *_: _set_soon(loop, self._changed))
+            self.parts.directory.subscribe(lambda *_: self._on_change(loop))
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.parts.audit.run(), name="audit")
                 group.create_task(self.keeper.run(), name="services")
@@ -170,7 +171,19 @@ class Agent:
         return self.parts.replica.cursor(gateway_stream(self.parts.gateway_id))
 
     def _errors(self) -> dict[str, str]:
-        return {**self._unknown, **self.parts.replica.problems(), **self.keeper.errors}
+        if self._problems is None:
+            # Looks at every row of the replica: once per change, not once per question.
+            self._problems = self.parts.replica.problems()
+        return {**self._unknown, **self._problems, **self.keeper.errors}
+
+    def _on_change(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look again at what is wanted; the replica calls from any thread, and may outlive us."""
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._look_again)
+
+    def _look_again(self) -> None:
+        self._problems = None
+        self._changed.set()
 
     def _knowledge(self) -> dict[str, timedelta | None]:
         directory = self.parts.directory
@@ -213,9 +226,3 @@ def _make_link(agent: Agent, identity: Identity, settings: Settings) -> Link:
             forget=agent.forget_account,
         )
     )
-
-
-def _set_soon(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-    """Set an event of the loop from any thread; the replica outlives no loop but may try."""
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(event.set)
