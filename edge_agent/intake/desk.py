@@ -112,6 +112,24 @@ class Desk:
         )
         return [job for job in jobs if not self._is_purged(job)]
 
+    def note_refusal(self, call: IppCall, reason: str) -> None:
+        """Write down that somebody asked for what they may not have."""
+        requester = call.requester
+        self.audit.record(
+            "ipp.refused",
+            ok=False,
+            source=requester.address,
+            account_id=call.target.account.id,
+            user_id=requester.user.id if requester.user and requester.is_verified else None,
+            detail={
+                "operation": call.operation.title,
+                "queue": call.target.queue.path,
+                "reason": reason,
+                "name": requester.name[:80],
+                "job": call.asked.find_integer("job-id") or call.job_number or 0,
+            },
+        )
+
     def _is_purged(self, job: Job) -> bool:
         return job.state.is_final and job.number <= self.queues.status(job.queue_id).purged_upto
 

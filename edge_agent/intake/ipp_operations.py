@@ -146,7 +146,7 @@ async def answer(desk: Desk, call: IppCall) -> Message:
         return await rule.handler(desk, call)
     except (RefusedError, SignInNeededError) as refusal:
         if refusal.reason:
-            note_refusal(desk, call, refusal.reason)
+            desk.note_refusal(call, refusal.reason)
         if isinstance(refusal, SignInNeededError):
             raise
         return refuse(call, refusal)
@@ -162,25 +162,6 @@ def refuse(call: IppCall, refusal: RefusedError) -> Message:
         message=refusal.says,
         groups=unsupported_group(refusal.unsupported),
         language=call.language,
-    )
-
-
-def note_refusal(desk: Desk, call: IppCall, reason: str) -> None:
-    """Write down that somebody asked for what they may not have."""
-    requester = call.requester
-    desk.audit.record(
-        "ipp.refused",
-        ok=False,
-        source=requester.address,
-        account_id=call.target.account.id,
-        user_id=requester.user.id if requester.user and requester.is_verified else None,
-        detail={
-            "operation": call.operation.title,
-            "queue": call.target.queue.path,
-            "reason": reason,
-            "name": requester.name[:80],
-            "job": call.asked.find_integer("job-id") or call.job_number or 0,
-        },
     )
 
 

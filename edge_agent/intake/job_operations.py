@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from edge_agent.intake.access import may_change
+from edge_agent.intake.access import UNKNOWN, may_change
 from edge_agent.intake.desk import Desk, not_yours
 from edge_agent.intake.ipp_call import IppCall, RefusedError
 from edge_agent.intake.job_attributes import DEFAULT_OF_GET_JOBS, describe_job
@@ -17,6 +17,7 @@ from shared.ipp.message import Attribute, Group, Message
 from shared.ipp.tags import Tag
 from shared.ipp.values import Keyword
 from shared.job_states import JobState
+from shared.messages.records import QueueType
 
 _MOST_LISTED: Final = 1000
 _STATES: Final = {
@@ -51,8 +52,13 @@ async def get_jobs(desk: Desk, call: IppCall) -> Message:
 
 async def _list(desk: Desk, call: IppCall, which: str, limit: int) -> Sequence[Job]:
     check_is_known(call)
-    check_is_somebody(call)
     states = _STATES.get(which)
+    if call.requester.identity == UNKNOWN:
+        # Who says no name has no jobs: that is an answer, and on a pull queue a stranger's try.
+        if call.target.queue.type is QueueType.PULL:
+            desk.note_refusal(call, "no-name")
+        return ()
+    check_is_somebody(call)
     if states == ():
         return ()
     jobs = await desk.list_jobs(
