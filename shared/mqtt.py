@@ -26,8 +26,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS: Final = 10.0
-_STEADY_SECONDS: Final = 30.0
 _MAX_QUEUED: Final = 1000
+_LONG_ATTEMPTS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,20 @@ class Delivery:
 class Backoff:
     """Full jitter: anything between nothing and a cap that doubles.
 
-    A refused or unreachable address is asked again every few seconds, which is cheap, so that a
-    line that comes back is used at once. Whoever answered and did not let us in is asked less
+    An address where nobody answers is asked again every few seconds, which is cheap, so that a
+    line that comes back is used at once; after a quarter of an hour less often. Whoever answered and did not let us in is asked less
     and less often: thousands of handshakes at once would keep a broker from coming up.
     """
 
     first_seconds: float = 0.5
-    unreachable_cap_seconds: float = 5.0
+    unreachable_cap_seconds: float = 3.0
+    long_unreachable_cap_seconds: float = 15.0
     refused_cap_seconds: float = 60.0
 
     def wait(self, attempt: int, *, answered: bool) -> float:
         cap = self.refused_cap_seconds if answered else self.unreachable_cap_seconds
+        if not answered and attempt > _LONG_ATTEMPTS:
+            cap = max(cap, self.long_unreachable_cap_seconds)
         return random.uniform(0.05, min(cap, self.first_seconds * 2 ** min(attempt, 16)))  # noqa: S311
 
 

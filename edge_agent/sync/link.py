@@ -53,7 +53,7 @@ from shared.mqtt import Backoff, Connection, Delivery, Options, Will
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 30.0
-_HELLO_SECONDS: Final = 1.0  # without an answer it is said again, less and less often
+_HELLO_SECONDS: Final = 0.5  # without an answer it is said again, less and less often
 _WILL_DELAY_SECONDS: Final = 10
 _SESSION_SECONDS: Final = 60
 _PRUNE_SECONDS: Final = 3600.0
@@ -263,7 +263,7 @@ class Link:
                         await self._answered.wait()
                 except TimeoutError:
                     self._says = _("Connected to the broker, but the primary does not answer.")
-                    patience = min(patience * 2, 60.0)
+                    patience = min(patience * 1.5, 60.0)
 
     async def _say_hello(self) -> None:
         trouble = {lane: sender.trouble for lane, sender in self._senders.items()}
