@@ -67,8 +67,9 @@ class Backoff:
     """Full jitter: anything between nothing and a cap that doubles.
 
     An address where nobody answers is asked again every few seconds, which is cheap, so that a
-    line that comes back is used at once; after a quarter of an hour less often. Whoever answered and did not let us in is asked less
-    and less often: thousands of handshakes at once would keep a broker from coming up.
+    line that comes back is used at once; after a quarter of an hour less often. Whoever answered
+    and did not let us in is asked less and less often: thousands of handshakes at once would keep
+    a broker from coming up.
     """
 
     first_seconds: float = 0.5
