@@ -149,6 +149,10 @@ def _people(nouns: Any) -> None:
     _owner(remove)
     remove.add_argument("--username", required=True)
 
+    bring = _leaf(user, "import", "people.import_users", "import people from a CSV file")
+    bring.add_argument("file", help="columns: username, display_name, email, password, pin, ...")
+    _owner(bring)
+    bring.add_argument("--dry-run", action="store_true", help="only say what would happen")
     link = _leaf(user, "link", "people.recovery_link", "make a link that sets a new password")
     _owner(link)
     link.add_argument("--username", required=True)

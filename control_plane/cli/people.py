@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from control_plane import tenants
@@ -12,13 +15,15 @@ from control_plane.audit import service as audit
 from control_plane.cards import service as cards
 from control_plane.cards.schemas import CardView, NewCard
 from control_plane.cli import desk as desks
-from control_plane.cli.desk import Desk, at_desk
+from control_plane.cli.desk import Desk, at_desk, open_database
 from control_plane.cli.telling import CommandError
 from control_plane.domains import service as domains
 from control_plane.recovery import links
 from control_plane.roles import service as roles
 from control_plane.tenants import Tenant
+from control_plane.users import importing
 from control_plane.users import service as users
+from control_plane.users.importing import Import
 from control_plane.users.models import User
 from control_plane.users.schemas import NewUser, UserChanges, UserView
 from shared.ids import CardId
@@ -76,6 +81,28 @@ def remove_user(arguments: Arguments) -> Any:
         user = desks.user(desk, owner, arguments.username)
         users.delete(desk.session, owner, user.id, desk.by)
         return {"id": user.id, "removed": True}
+
+
+def import_users(arguments: Arguments) -> Any:
+    """Import people from a CSV file; ``--dry-run`` says what would happen."""
+    try:
+        text = Path(arguments.file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{arguments.file} cannot be read: {error}") from None
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        vault, by = desk.vault, desk.by
+    with open_database(arguments) as (_, database):
+        order = Import(database, vault, owner, by, dry_run=arguments.dry_run)
+        lines = importing.run(order, text, _show_progress)
+    counts = Counter(line.outcome for line in lines)
+    refused = [asdict(line) for line in lines if line.outcome == "refused"]
+    return {**dict(counts), "dry_run": arguments.dry_run, "items": refused}
+
+
+def _show_progress(done: int, everything: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done} of {everything}", end="" if done < everything else "\n", file=sys.stderr)
 
 
 def recovery_link(arguments: Arguments) -> Any:

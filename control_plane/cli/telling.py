@@ -21,6 +21,7 @@ def tell(answer: Any, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(plain, ensure_ascii=False, indent=2))
     elif isinstance(plain, dict) and isinstance(plain.get("items"), list):
+        _fields({name: value for name, value in plain.items() if name in _plain_names(plain)})
         _table(plain["items"])
     elif isinstance(plain, dict):
         _fields(plain)
@@ -38,6 +39,10 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [to_plain(item) for item in value]
     return value
+
+
+def _plain_names(row: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in row.items() if name != "items" and value is not None]
 
 
 def _fields(row: Mapping[str, Any]) -> None:

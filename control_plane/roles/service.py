@@ -130,9 +130,9 @@ def assign(
     if may is not None:
         # Taking a role away is power over its holder as much as giving it.
         _check_may_give(may, _permissions([*chosen, *held]))
-    had_owner = repository.count_users(session, tenant, "owner")
     repository.set_user_roles(session, user_id, [role.id for role in chosen])
-    if had_owner and not repository.count_users(session, tenant, "owner"):
+    was_owner = any(role.built_in == "owner" for role in held)
+    if was_owner and not repository.count_users(session, tenant, "owner"):
         raise ConflictError("somebody must stay owner", "roles")
     return chosen
 

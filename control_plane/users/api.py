@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
-from control_plane.request import actor, caller, vault
+from control_plane.request import actor, caller, parts, vault
 from control_plane.rest.routing import Items, Rest, TextQuery, expected_version
 from control_plane.roles import service as roles
+from control_plane.schemas import Body, View
 from control_plane.security.permissions import Permission
+from control_plane.users import importing
 from control_plane.users import service as users
+from control_plane.users.importing import Import
 from control_plane.users.models import User
 from control_plane.users.schemas import NewUser, UserChanges, UserView
 from shared.ids import UserId
@@ -35,6 +41,42 @@ def create_user(session: Session, body: NewUser) -> UserWithRoles:
         session, caller().tenant, body, actor(), vault=vault(), may=caller().permissions
     )
     return _views(session, [user])[0]
+
+
+class UserImport(Body):
+    """A CSV file; see the columns in the documentation of the import."""
+
+    csv: Annotated[str, Field(max_length=2_000_000)]
+    dry_run: bool = True
+
+
+class LineView(View):
+    number: int
+    username: str
+    outcome: str
+    says: str
+
+
+@rest.post(
+    "/user-imports",
+    Permission.CHANGE_PEOPLE,
+    body=UserImport,
+    answer=Items[LineView],
+    status=HTTPStatus.OK,
+    own_transactions=True,
+)
+def import_users(body: UserImport) -> Items[LineView]:
+    """Import people from a CSV file, or say what would happen; one line of answer for each."""
+    order = Import(
+        parts().database,
+        vault(),
+        caller().tenant,
+        actor(),
+        may=caller().permissions,
+        dry_run=body.dry_run,
+    )
+    lines = importing.run(order, body.csv)
+    return Items[LineView](items=[LineView.model_validate(line) for line in lines])
 
 
 @rest.get("/users/<user_id>", Permission.SEE_PEOPLE, answer=UserWithRoles)

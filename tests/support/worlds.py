@@ -231,6 +231,7 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
         "NewDomain": {"name": "new.example"},
         "NewGrant": {"permissions": [Permission.SEE_JOBS.value], "hours": 1, "reason": "help"},
         "NewUser": {"username": "new"},
+        "UserImport": {"csv": "username\nnew\n", "dry_run": False},
         "NewGroup": {"name": "new", "user_ids": [things.get("user_id")]},
         "NewRole": {"name": "new", "permissions": [permission]},
         "NewCard": {"user_id": things.get("user_id"), "number": "04B17C6A915D80"},
