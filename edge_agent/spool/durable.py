@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 def end_process(what: str, error: BaseException) -> NoReturn:
     """Log and end at once: nothing may be answered after a disk error."""
-    log.critical("the disk failed while %s: %s; the agent ends and starts again", what, error)
+    said = "the disk failed while %s: %s; the agent ends and starts again"
+    log.critical(said, what, error, exc_info=error)
     logging.shutdown()
     os._exit(EXIT_DISK_FAILED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ TAKES = count(1, 12)  # each step dies when it is taken for the 3rd, 6th, 9th ..
 
 @pytest.mark.scaled
 @pytest.mark.timeout(KILLS * 6)
-async def test_whatever_was_answered_survives_kills_at_random_moments(tmp_path: Path) -> None:
+async def test_whatever_was_answered_survives_kills_at_random_moments(
+    tmp_path: Path, proof: Callable[[str], None]
+) -> None:
     state, paper, ledger = tmp_path / "state", tmp_path / "paper", Ledger()
     chance = randomness("kills")
     for round_number in range(KILLS):
@@ -24,7 +27,7 @@ async def test_whatever_was_answered_survives_kills_at_random_moments(tmp_path: 
         child.kill()
         ledger.add(child)
     await ledger.check(state, paper)
-    print(
+    proof(
         f"{ledger.kills} kills, {ledger.kills_with_unanswered} of them with a request unanswered,"
         f" {len(ledger.acked)} acknowledged jobs, none lost, none twice"
     )

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,9 @@ def copy_rows(path: Path, times: int) -> None:
 
 @pytest.mark.scaled
 @pytest.mark.timeout(600)
-async def test_a_gateway_with_many_held_jobs_starts_in_seconds(tmp_path: Path) -> None:
+async def test_a_gateway_with_many_held_jobs_starts_in_seconds(
+    tmp_path: Path, proof: Callable[[str], None]
+) -> None:
     async with a_job_service(tmp_path) as jobs:
         first = await accept(jobs, b"x" * 6000)
     copy_rows(tmp_path / "jobs.db", HELD)
@@ -54,13 +56,15 @@ async def test_a_gateway_with_many_held_jobs_starts_in_seconds(tmp_path: Path) -
         assert await jobs.service.count_active(PULL) == HELD
         assert (await accept(jobs)).number == HELD + 1
         assert await jobs.service.find(first.id) is not None
-    print(f"{HELD} held jobs: started in {seconds:.2f} s")
+    proof(f"{HELD} held jobs: started in {seconds:.2f} s")
     assert seconds < 5
 
 
 @pytest.mark.scaled
 @pytest.mark.timeout(600)
-def test_a_very_large_document_takes_constant_memory(tmp_path: Path) -> None:
+def test_a_very_large_document_takes_constant_memory(
+    tmp_path: Path, proof: Callable[[str], None]
+) -> None:
     """Run by itself, since this process may have been large before."""
     done = subprocess.run(
         [sys.executable, __file__, str(tmp_path), str(LARGE_BYTES)],
@@ -72,7 +76,7 @@ def test_a_very_large_document_takes_constant_memory(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     grown = int(done.stdout)
-    print(f"a document of {LARGE_BYTES >> 20} MB: {grown >> 20} MB more memory at its peak")
+    proof(f"a document of {LARGE_BYTES >> 20} MB: {grown >> 20} MB more memory at its peak")
     assert grown < 48 * 1024 * 1024
 
 

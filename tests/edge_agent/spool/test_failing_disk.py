@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def run(
 )
 @pytest.mark.timeout(900)
 async def test_a_disk_that_fails_once_loses_nothing_that_was_acknowledged(
-    tmp_path: Path, shim: Path, call: str, number: int
+    tmp_path: Path, shim: Path, call: str, number: int, proof: Callable[[str], None]
 ) -> None:
     codes = dict[int, int]()
     used = tmp_path / "used"
@@ -72,7 +73,7 @@ async def test_a_disk_that_fails_once_loses_nothing_that_was_acknowledged(
         assert code == 0, "it does not start again"
         ledger.add_all(after)
         await ledger.check(state, paper)
-    print(f"{call} {errno.errorcode[number]}: exit codes {codes}")
+    proof(f"{call} {errno.errorcode[number]}: exit codes {codes}")
     if call == "fsync":
         assert codes[EXIT_DISK_FAILED] > len(NTHS) // 2, "a failed fsync must end the process"
     if number == errno.ENOSPC:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ CUTS = count(3, 50)
 @pytest.mark.root
 @pytest.mark.scaled
 @pytest.mark.timeout(60 + CUTS * 20)
-async def test_every_answered_job_is_there_after_a_power_cut(tmp_path: Path) -> None:
+async def test_every_answered_job_is_there_after_a_power_cut(
+    tmp_path: Path, proof: Callable[[str], None]
+) -> None:
     chance, jobs = randomness("power cuts"), 0
     for number in range(CUTS):
         disk, paper, ledger = CutDisk(tmp_path / str(number)), tmp_path / f"paper{number}", Ledger()
@@ -34,5 +37,5 @@ async def test_every_answered_job_is_there_after_a_power_cut(tmp_path: Path) -> 
                 await ledger.check(rebooted / "state", paper)
         (tmp_path / str(number) / "image").unlink()
         jobs += len(said)
-    print(f"{CUTS} power cuts, {jobs} answered jobs, none lost")
+    proof(f"{CUTS} power cuts, {jobs} answered jobs, none lost")
     assert jobs > CUTS
