@@ -51,6 +51,7 @@ def read_arguments() -> tuple[Options, Path, bool]:
 
 def prepare(folders: Folders, options: Options, *, reset: bool) -> tuple[Site, bool]:
     """Take up an earlier state or begin a fresh one; returns whether it is fresh."""
+    folders.site.unlink(missing_ok=True)  # of a demo that was killed: nothing runs yet
     made = None if reset else folders.read_made()
     if made is not None:
         wanted = {"listen": options.listen, "printer": options.printer}
