@@ -132,11 +132,17 @@ def ipptool(uri: str, test: str | Path, *options: str, check: bool = True) -> st
     done = subprocess.run(
         ["ipptool", "-tv", "-T", "20", *options, uri, str(test)],
         check=False, capture_output=True, text=True, timeout=120,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        env={**os.environ, "LC_ALL": "C.UTF-8", **_cups_user(options)},
     )  # fmt: skip
     report = done.stdout + done.stderr
     assert not check or done.returncode == 0, report
     return report
+
+
+def _cups_user(options: Sequence[str]) -> dict[str, str]:
+    """``$user`` in a test file is who runs ipptool, whatever ``-d user=`` says."""
+    named = [option.removeprefix("user=") for option in options if option.startswith("user=")]
+    return {"CUPS_USER": named[0]} if named else {}
 
 
 def start_demo(folder: Path, *options: str, prefix: Sequence[str] = ()) -> DemoSite:
