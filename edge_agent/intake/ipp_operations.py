@@ -26,6 +26,7 @@ from edge_agent.jobs.errors import (
     DocumentGoneError,
     IllegalTransitionError,
     JobNotFoundError,
+    JobStoreError,
     SpoolFullError,
 )
 from shared.i18n import gettext as _
@@ -129,6 +130,10 @@ _TROUBLES: Final[Mapping[type[Exception], tuple[Status, str]]] = {
     ),
     CompressionError: (Status.CLIENT_ERROR_COMPRESSION_ERROR, ""),
     SpoolFullError: (Status.SERVER_ERROR_TEMPORARY_ERROR, ""),
+    JobStoreError: (
+        Status.SERVER_ERROR_TEMPORARY_ERROR,
+        mark("The job could not be kept just now. Please send it again."),
+    ),
 }
 
 

@@ -83,6 +83,10 @@ def check_may_print(desk: Desk, call: IppCall) -> None:
     if not may_use(target.queue, requester.user):
         raise not_yours(requester, _("You may not print to this queue."))
     status = desk.queues.status(target.queue.id)
+    if target.queue.type is QueueType.DIRECT and target.queue.printer_id is None:
+        raise RefusedError(
+            Status.SERVER_ERROR_NOT_ACCEPTING_JOBS, _("This queue has no printer yet.")
+        )
     if not status.is_accepting or not desk.jobs.has_room():
         raise RefusedError(
             Status.SERVER_ERROR_NOT_ACCEPTING_JOBS,

@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -188,6 +189,21 @@ async def test_below_the_watermark_no_job_is_taken_and_the_queue_says_so(tmp_pat
         assert refused.code == Status.SERVER_ERROR_NOT_ACCEPTING_JOBS
         assert shown.printer.get_boolean("printer-is-accepting-jobs") is False
         assert not site.server.health().ok
+
+
+async def test_a_direct_queue_without_a_printer_takes_nothing(tmp_path: Path) -> None:
+    async with an_intake_site(tmp_path) as site:
+        site.people.feed.put(site.people.alder.stream, replace(site.people.direct, printer_id=None))
+        answer = await site.ipp(Operation.PRINT_JOB, body=PDF)
+        assert answer.code == Status.SERVER_ERROR_NOT_ACCEPTING_JOBS
+        assert await jobs_of(site) == 0
+
+
+async def test_a_store_that_has_stopped_is_no_success(tmp_path: Path) -> None:
+    async with an_intake_site(tmp_path) as site:
+        await site.jobs.store.stop()
+        answer = await site.ipp(Operation.PRINT_JOB, body=PDF)
+        assert answer.code == Status.SERVER_ERROR_TEMPORARY_ERROR
 
 
 async def test_formats_and_compressions_that_are_not_known_are_named(tmp_path: Path) -> None:
