@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from shared.ids import CardId, new_id
 from shared.messages.records import CardRecord
 from tests.support.ippeveprinter import ippeveprinter
 from tests.support.people import ADAS_CARD, BENS_CARD, CARD_KEY, CLEOS_CARD
+from tests.support.screen import State
 from tests.support.site import Site, a_site
 
 DOCUMENT = b"%PDF-1.4\n" + b"% a report\n" * 20_000 + b"%%EOF\n"
@@ -79,6 +82,27 @@ async def test_from_tap_to_first_byte(site: Site, capsys: pytest.CaptureFixture[
     assert len(spans) == 5
     with capsys.disabled():
         print(f"\nfrom the tap to the first byte: {spans} ms, median {statistics.median(spans)}")
+
+
+async def test_from_tap_to_name(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.people.new_code("ABCD-2345")
+    await site.screen.pair("ABCD-2345")
+    await site.chooser.tap("")  # the reader is switched on
+    spans = []
+    for turn in range(20):
+        card, name = ((ADAS_CARD, "Ada"), (BENS_CARD, "Ben"))[turn % 2]
+        began = time.perf_counter()
+        await site.chooser.tap(card)
+        await site.screen.sees("session", having=partial(greets, name))
+        spans.append(round((time.perf_counter() - began) * 1000))
+        await asyncio.sleep(0.2)  # hands need their time
+    assert len(spans) == 20
+    with capsys.disabled():
+        print(f"\nfrom the tap to the name: median {statistics.median(spans)} ms of {spans}")
+
+
+def greets(name: str, state: State) -> bool:
+    return bool(state["person"]["display_name"] == name)
 
 
 async def test_printer_switched_off_says_so_and_prints_later(site: Site) -> None:
