@@ -171,6 +171,8 @@ class Link:
                 group.create_task(self._renew_forever(), name="certificate")
                 group.create_task(self._prune_forever(), name="outbox retention")
         finally:
+            # Who ends politely has no will: so it says itself that it is gone.
+            self._say(Up.PRESENCE, self._gone())
             await asyncio.to_thread(self._connection.stop)
 
     def _identify(self, tx: Transaction) -> None:
@@ -179,7 +181,6 @@ class Link:
             outbox.lane_state(tx.connection, lane)
 
     def _make_connection(self) -> Connection:
-        gone = Presence(hello.VERSION, PresenceState.GONE, self._boot_id)
         return Connection(
             Options(
                 client_id=self._gateway_id,
@@ -188,7 +189,7 @@ class Link:
                 subscriptions=tuple(topics.down(self._gateway_id, what) for what in Down),
                 will=Will(
                     topics.up(self._gateway_id, Up.PRESENCE),
-                    codec.dumps(codec.to_plain(gone)),
+                    codec.dumps(codec.to_plain(self._gone())),
                     _WILL_DELAY_SECONDS,
                 ),
                 session_expiry_seconds=_SESSION_SECONDS,
@@ -199,6 +200,9 @@ class Link:
             on_down=lambda says: self._soon(lambda: self._went_down(says)),
             backoff=self._parts.backoff,
         )
+
+    def _gone(self) -> Presence:
+        return Presence(hello.VERSION, PresenceState.GONE, self._boot_id)
 
     def _tls(self) -> ssl.SSLContext:
         return self._identity.tls()
