@@ -47,10 +47,10 @@ def printer_command(
     *,
     name: str = "Demo printer",
     command: str = "/bin/true",
-    host: str = "localhost",
+    only_here: bool = True,
 ) -> Sequence[str | Path]:
-    """How to start the printer: quiet on the network, keeping what it gets, at once done."""
-    flags = ["-r", "off", "-2", "-k", "-n", host, "-v"]
+    """How to start the printer: announcing nothing, keeping what it gets, at once done."""
+    flags = ["-r", "off", "-2", "-k", "-v", *(["-n", "localhost"] if only_here else [])]
     return [
         "ippeveprinter",
         *flags,

@@ -81,7 +81,10 @@ def lan(*names: str, addresses: Sequence[str] = ()) -> Iterator[list[Computer]]:
                 "peer", "name", "eth0", "netns", computer.name)  # fmt: skip
             run("ip", "-n", switch, "link", "set", port, "master", bridge, "up")
             run("ip", "-n", computer.name, "addr", "add", f"{computer.address}/24", "dev", "eth0")
+            # ippeveprinter does not start on a computer without an IPv6 address.
+            six = ["fd77::" + str(number) + "/64", "dev", "eth0", "nodad"]
             run("ip", "-n", computer.name, "link", "set", "eth0", "up")
+            run("ip", "-n", computer.name, "addr", "add", *six)
             computers.append(computer)
         yield computers
 
