@@ -132,10 +132,10 @@ def test_a_gateway_speaks_only_of_accounts_it_serves_and_of_its_own_jobs(
     alder, cedar, job_id = town.alder, town.cedar, JobId(new_id())
     with database.writing() as session:
         jobs.on_received(session, alder.gateway.id, [received(alder, job_id)])
-    with database.writing() as session, pytest.raises(NotServedError):
+    with pytest.raises(NotServedError), database.writing() as session:
         jobs.on_usage(session, cedar.gateway.id, [usage(alder, job_id, new_id())])
     cancel = changed(cedar, job_id, "canceled", JobState.CANCELED, 9)
-    with database.writing() as session, pytest.raises(ForeignJobError):
+    with pytest.raises(ForeignJobError), database.writing() as session:
         jobs.on_changed(session, cedar.gateway.id, [cancel])
     with database.reading() as session:
         assert session.scalars(select(Job.state)).one() == JobState.PENDING_HELD

@@ -84,9 +84,9 @@ def test_a_file_without_our_columns_is_refused(order: Import, text: str) -> None
 def test_an_owner_who_alone_is_owner_stays_so(database: Database, vault: Vault, town: Town) -> None:
     alder = tenants.account(town.alder.account.id)
     for body in (UserChanges(roles=("user",)), UserChanges(enabled=False)):
-        with database.writing() as session, pytest.raises(ConflictError, match="owner"):
+        with pytest.raises(ConflictError, match="owner"), database.writing() as session:
             users.update(session, alder, town.ada.id, body, TESTER, vault=vault)
-    with database.writing() as session, pytest.raises(ConflictError, match="owner"):
+    with pytest.raises(ConflictError, match="owner"), database.writing() as session:
         users.delete(session, alder, town.ada.id, TESTER)
     with database.writing() as session:
         users.update(
@@ -99,10 +99,10 @@ def test_help_desk_sets_no_owners_password(database: Database, vault: Vault, tow
     alder = tenants.account(town.alder.account.id)
     may = ACCOUNT_ROLES["help-desk"]
     body = UserChanges(password="a new password")
-    with database.writing() as session, pytest.raises(ForbiddenError):
+    with pytest.raises(ForbiddenError), database.writing() as session:
         users.update(session, alder, town.ada.id, body, TESTER, vault=vault, may=may)
-    with database.writing() as session, pytest.raises(ForbiddenError):
-        new = UserChanges(roles=("administrator",))
+    new = UserChanges(roles=("administrator",))
+    with pytest.raises(ForbiddenError), database.writing() as session:
         users.update(session, alder, town.ben.id, new, TESTER, vault=vault, may=may)
     with database.writing() as session:
         users.update(session, alder, town.ben.id, body, TESTER, vault=vault, may=may)
