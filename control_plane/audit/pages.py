@@ -92,7 +92,7 @@ def _rows(session: Session, events: Sequence[AuditEvent]) -> list[dict[str, Any]
             "outcome": event.outcome,
             "source": event.source,
             "where": names.get(event.detail.get("printer_id", ""))
-            or names.get(event.actor_id or "", ""),
+            or (names.get(event.actor_id or "", "") if event.actor_kind == "gateway" else ""),
         }
         for event in events
     ]

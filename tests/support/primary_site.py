@@ -16,6 +16,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from control_plane import tenants
 from control_plane.app import create_app, open_parts
 from control_plane.audit import service as audit
+from control_plane.audit.actor import Actor
 from control_plane.cards import service as cards
 from control_plane.cards.schemas import NewCard
 from control_plane.database import utc_now
@@ -140,6 +141,9 @@ def send_titles(site: Site, titles: Sequence[str]) -> None:
             day.send(title, site.town.ada.id, timedelta(), pages=1)
 
 
+VERA = Actor("user", name="Vera")  # who furnished the house
+
+
 class _Day:
     def __init__(self, site: Site, session: Any) -> None:
         self.session = session
@@ -156,7 +160,7 @@ class _Day:
         self.session.add(self.town.alder.account)
         self.town.alder.account.name = "Alder Ltd"
         places = {
-            name: sites.create(self.session, self.account_id, NewSite(name=name), TESTER)
+            name: sites.create(self.session, self.account_id, NewSite(name=name), VERA)
             for name in ("Head office", "Leeds", "Warehouse")
         }
         first = self.town.alder.gateway.id
@@ -165,12 +169,12 @@ class _Day:
             self.tenant,
             first,
             GatewayChanges(name="HQ-1", site_id=places["Head office"].id),
-            TESTER,
+            VERA,
         )
         self.hear(first, timedelta(seconds=4))
         for name, place, age in (("Leeds-1", "Leeds", 7), ("Warehouse-1", "Warehouse", 26 * 60)):
             new = NewGateway(name=name, site_id=places[place].id)
-            made = gateways.create(self.session, self.tenant, new, TESTER, vault=self.vault)
+            made = gateways.create(self.session, self.tenant, new, VERA, vault=self.vault)
             self.hear(made.id, timedelta(seconds=age))
         self.printers = [self.town.alder.printer.id]
         for name, place, location in (
@@ -185,16 +189,16 @@ class _Day:
                 site_id=places[place].id,
                 location=location,
             )
-            made_printer = printers.create(self.session, self.account_id, printer, TESTER)
+            made_printer = printers.create(self.session, self.account_id, printer, VERA)
             self.printers.append(made_printer.id)
         follow = NewQueue(name="Follow me", path="follow-me", type=QueueType.PULL)
-        self.queue_id = queues.create(self.session, self.account_id, follow, TESTER).id
+        self.queue_id = queues.create(self.session, self.account_id, follow, VERA).id
         for user, number in ((self.town.ada, "04A1B2C3D4E5F6"), (self.town.ben, "1B2C3D5E680")):
             card = NewCard(user_id=user.id, number=number)
-            cards.create(self.session, self.account_id, card, TESTER, vault=self.vault)
+            cards.create(self.session, self.account_id, card, VERA, vault=self.vault)
 
     def hear(self, gateway_id: GatewayId, age: timedelta) -> None:
-        gateways.on_enrolled(self.session, gateway_id, b"\x09" * 32, TESTER, vault=self.vault)
+        gateways.on_enrolled(self.session, gateway_id, b"\x09" * 32, VERA, vault=self.vault)
         at = self.now - age
         gateways.on_presence(self.session, gateway_id, here=age < timedelta(minutes=2), at=at)
         health = {"services": {"ipp": {"ok": True, "says": "listening on 127.0.0.1:8631"}}}
@@ -286,6 +290,7 @@ class _Day:
 
     def work(self) -> JobId:
         ada, ben = self.town.ada.id, self.town.ben.id
+        self.now = utc_now()
         for n in range(34):
             ago = timedelta(minutes=17 * n + 9)
             owner = (ada, ben)[n % 2]
@@ -310,6 +315,9 @@ class _Day:
             message="Reception 2 is out of paper in tray 1. Nothing was sent to it.",
         )
         jobs.on_changed(self.session, self.gateway_id, [tapped])
+        for n, (title, owner) in enumerate((("Minutes.pdf", ben), ("Offer 2290.pdf", ada))):
+            job_id = self.send(title, owner, -timedelta(milliseconds=200 * n), pages=n + 3)
+            self.print(job_id, self.printers[3], -timedelta(milliseconds=200 * n + 90), owner)
         unknown = AuditRecorded(
             id=new_id(),
             event="card.unknown",
