@@ -64,7 +64,7 @@ def test_somebody_who_says_nothing_holds_up_nobody(tmp_path: Path) -> None:
         try:
             begun = time.monotonic()
             assert primary.get("/health/live")[0] == 200
-            assert time.monotonic() - begun < 3
+            assert time.monotonic() - begun < 8  # A silent one is given ten seconds.
         finally:
             for connection in silent:
                 connection.close()
