@@ -33,7 +33,7 @@ async def test_a_gateway_that_is_switched_off_says_so(primary: Primary, tmp_path
     async with a_gateway(primary, tmp_path / "box", identity) as box:
         await box.connected()
         assert presence(primary, gateway.id) == "here"
-    await until(lambda: presence(primary, gateway.id) == "gone", "it is gone", 3)
+    await until(lambda: presence(primary, gateway.id) == "gone", "it is gone")
     async with a_gateway(primary, tmp_path / "box", identity) as box:
         await box.connected()
         assert presence(primary, gateway.id) == "here"
