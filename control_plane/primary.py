@@ -19,8 +19,10 @@ from typing import Final
 from control_plane import link, schedule, schema
 from control_plane.app import create_app
 from control_plane.database import Database, utc_now
+from control_plane.domains import repository as domains
 from control_plane.link import Link
 from control_plane.pki import certificates
+from control_plane.pki.certificates import CertificateFiles
 from control_plane.pki.keys import KeyRing
 from control_plane.request import Parts
 from control_plane.settings import Settings
@@ -89,7 +91,13 @@ class Primary:
             admission_changed=self.link.wake,
         )
         app = create_app(settings, parts)
-        self._web = WebServer(settings.listen_host, settings.listen_port, app, files)
+        self._web = WebServer(
+            settings.listen_host,
+            settings.listen_port,
+            app,
+            files,
+            find_certificate=self._certificate_of,
+        )
         try:
             self._web.start()
         except OSError as error:
@@ -128,6 +136,20 @@ class Primary:
         """A token for the first run's page; None where somebody is there already."""
         with self.database.writing() as session:
             return setup.create_token(session) if setup.is_open(session) else None
+
+    def _certificate_of(self, host: str) -> CertificateFiles | None:
+        """The certificate of a verified domain, made when somebody first asks for it.
+
+        Each has its own: programs refuse a wildcard directly below a top-level name, such as
+        ``*.localhost``.
+        """
+        with self.database.reading() as session:
+            domain = domains.find_verified(session, host)
+            stem = f"web-{domain.id}" if domain is not None else None
+        if stem is None:
+            return None
+        issuer, keys = self.keys.authority, self._settings.keys
+        return certificates.for_listener(issuer, keys, stem, [host], utc_now())
 
     def _find_dead(self) -> str | None:
         alive = {thread.name for thread in threading.enumerate() if thread.is_alive()}

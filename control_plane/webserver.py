@@ -46,7 +46,13 @@ class WebServer:
     """The listener and its threads."""
 
     def __init__(
-        self, host: str, port: int, app: Callable[..., Any], files: CertificateFiles
+        self,
+        host: str,
+        port: int,
+        app: Callable[..., Any],
+        files: CertificateFiles,
+        *,
+        find_certificate: Callable[[str], CertificateFiles | None] = lambda _host: None,
     ) -> None:
         self._server = Server(
             (host, port), app, numthreads=_THREADS, server_name="spoolhouse",
@@ -59,16 +65,18 @@ class WebServer:
         adapter = _Adapter(str(files.certificate), str(files.key))
         adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._find_certificate = find_certificate
         adapter.context.sni_callback = self._choose_context
         self._server.ssl_adapter = adapter
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
 
-    def use_certificate(self, host: str, files: CertificateFiles) -> None:
+    def use_certificate(self, host: str, files: CertificateFiles) -> ssl.SSLContext:
         """Show this certificate to whoever asks for this host."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(files.certificate, files.key)
         self._contexts[host.lower()] = context
+        return context
 
     def start(self) -> None:
         """Listen.
@@ -100,7 +108,12 @@ class WebServer:
     def _choose_context(
         self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext
     ) -> None:
-        if name is not None and (context := self._contexts.get(name.lower())):
+        if name is None:
+            return
+        context = self._contexts.get(name.lower())
+        if context is None and (files := self._find_certificate(name.lower())):
+            context = self.use_certificate(name, files)
+        if context is not None:
             connection.context = context
 
 
