@@ -246,10 +246,7 @@ async def test_a_job_that_is_not_whole_leaves_nothing(tmp_path: Path, how: str) 
         elif how == "noise":
             assert await client.say(b"GET / HTTP/1.1\n") == b"\1"
         client.close()
-        for _ in range(100):
-            if not await site.jobs.service.list_jobs(site.people.alder.id):
-                break
-            await asyncio.sleep(0.02)
+        await no_job_within(site, seconds=15)
         assert await site.jobs.service.list_jobs(site.people.alder.id) == []
         kept = [p for p in (tmp_path / "spool").rglob("*") if p.is_file()]
         assert not [p for p in kept if "segments" not in p.parts]
@@ -312,7 +309,7 @@ async def test_cups_prints_to_a_raw_port_and_pjl_says_whose_it_is(tmp_path: Path
     async with a_raw_site(tmp_path) as (site, port):
         uri = f"socket://127.0.0.1:{port}/?waiteof=false"
         assert await backend("socket", uri, file, user="root", title="x") == 0
-        job = await a_job_within(site, seconds=5)
+        job = await a_job_within(site, seconds=15)
         assert (job.title, job.ticket) == ("Plan", {"sides": "two-sided-long-edge"})
         assert job.owner_id == site.people.alder.users["ada"].id
         assert await documents_of(site.jobs, job.id) == [PDF]
@@ -331,7 +328,7 @@ async def test_a_raw_job_is_its_sources_or_nobodys(tmp_path: Path) -> None:
             writer.write(PDF)
             writer.close()
             await writer.wait_closed()
-            job = await a_job_within(site, seconds=5)
+            job = await a_job_within(site, seconds=15)
             assert (job.owner_id is not None) is owner
             assert job.holds == frozenset({Hold.OWNER if owner else Hold.QUARANTINE})
 
@@ -347,8 +344,15 @@ async def test_a_raw_connection_that_says_nothing_or_falls_silent_leaves_no_job(
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await asyncio.wait_for(reader.readexactly(1), 5)
         silent.close()
-        await asyncio.sleep(0.1)
+        await no_job_within(site, seconds=15)
         assert await site.jobs.service.list_jobs(site.people.alder.id) == []
+
+
+async def no_job_within(site: IntakeSite, seconds: float) -> None:
+    """What came to nothing is taken back a moment later."""
+    async with asyncio.timeout(seconds):
+        while await site.jobs.service.list_jobs(site.people.alder.id):
+            await asyncio.sleep(0.02)
 
 
 async def a_job_within(site: IntakeSite, seconds: float) -> Job:
