@@ -15,6 +15,8 @@ from script._demo import ports
 from script._demo.building import build, fresh
 from script._demo.commands import CommandError
 from script._demo.folders import BusyError, Folders
+from script._demo.pages import JobList
+from script._demo.pdf import make_pdf
 from script._demo.site import Options, Site, StartError
 from script._demo.story import Story
 from script._demo.telling import StepFailedError, say, show_log, step
@@ -92,10 +94,14 @@ async def bring_up(site: Site, *, is_fresh: bool) -> None:
 
 async def tell(site: Site) -> None:
     """The story, on a terminal of its own."""
-    async with Terminal(site.terminal_url) as terminal:
+    described = site.describe()
+    job_list = JobList(
+        described["urls"]["alder"], described["connect"], described["ca_file"], site.made["admin"]
+    )
+    async with job_list, Terminal(site.terminal_url) as terminal:
         async with step("a terminal is paired with the printer", site.gateway.log):
             await terminal.pair(await site.new_terminal_code())
-        await Story(site, terminal).tell()
+        await Story(site, terminal, job_list).tell()
 
 
 def welcome(site: Site) -> None:
@@ -159,6 +165,8 @@ async def _run(site: Site, *, is_fresh: bool) -> int:
     except CommandError as error:
         say(str(error))
         return 1
+    hello = make_pdf("Hello", [["Hello from Spoolhouse"], ["The second page"]])
+    (site.folders.documents / "hello.pdf").write_bytes(hello)
     site.is_ready = True
     site.write()
     if site.options.once:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,22 @@ def test_site_json_tells_scripts_all_they_need(demo: DemoSite) -> None:
     assert "#pair=" in site["terminal_url"]
     assert Path(site["ca_file"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
     assert (demo.folder / "site.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("host", ["vendor", "alder", "cedar"])
+def test_programs_accept_the_certificate_of_each_host(demo: DemoSite, host: str) -> None:
+    name = demo.site["urls"][host].removeprefix("https://").partition(":")[0]
+    where, _, port = demo.site["connect"].rpartition(":")
+    trusted = ssl.create_default_context(cafile=demo.site["ca_file"])
+    with socket.create_connection((where, int(port)), timeout=10) as plain:
+        with trusted.wrap_socket(plain, server_hostname=name) as tls:
+            shown = tls.getpeercert() or {}
+            assert ("DNS", name) in shown["subjectAltName"]
+        with (
+            socket.create_connection((where, int(port)), timeout=10) as other,
+            pytest.raises(ssl.SSLCertVerificationError),
+        ):
+            trusted.wrap_socket(other, server_hostname="nobody.localhost")
 
 
 @pytest.mark.parametrize("which", PIDS)
