@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from control_plane.audit import service as audit
 from control_plane.audit import words
-from control_plane.audit.models import AuditEvent
 from control_plane.gateways import service as gateways
 from control_plane.paging import Page
 from control_plane.printers import service as printers
@@ -69,7 +68,7 @@ def _subjects() -> list[tuple[str, str]]:
     ]
 
 
-def _events(session: Session, cursor: str | None, limit: int = 50) -> Page[AuditEvent]:
+def _events(session: Session, cursor: str | None, limit: int = 50) -> Page[Any]:
     filters = _filters()
     return audit.list_events(
         session,
@@ -82,7 +81,7 @@ def _events(session: Session, cursor: str | None, limit: int = 50) -> Page[Audit
     )
 
 
-def _rows(session: Session, events: Sequence[AuditEvent]) -> list[dict[str, Any]]:
+def _rows(session: Session, events: Sequence[Any]) -> list[dict[str, Any]]:
     names = _names(session, events)
     return [
         {
@@ -98,7 +97,7 @@ def _rows(session: Session, events: Sequence[AuditEvent]) -> list[dict[str, Any]
     ]
 
 
-def _names(session: Session, events: Sequence[AuditEvent]) -> dict[str, str]:
+def _names(session: Session, events: Sequence[Any]) -> dict[str, str]:
     owner = tenant().account_id
     people: dict[str, str] = {
         **users.names(session, tenant(), [UserId(found) for found in words.people(events)])

@@ -11,7 +11,6 @@ from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.jobs import service as jobs
 from control_plane.jobs import words
-from control_plane.jobs.models import Job
 from control_plane.paging import Page
 from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
@@ -119,7 +118,7 @@ def delete_job(job_id: str) -> ResponseReturnValue:
     return redirect(url_for("jobs.show_job", job_id=job_id), 303)
 
 
-def _ask(session: Session, job: Job, kind: CommandKind, body: Mapping[str, Any]) -> None:
+def _ask(session: Session, job: Any, kind: CommandKind, body: Mapping[str, Any]) -> None:
     whole = {"account_id": job.account_id, "job_id": job.id, **body}
     commands.ask(session, tenant(), job.gateway_id, kind, body=whole, by=actor())
 
@@ -128,7 +127,7 @@ def _filters() -> dict[str, str]:
     return {name: request.args.get(name, "") for name in _FILTERS}
 
 
-def _page(session: Session, cursor: str | None, limit: int = 50) -> Page[Job]:
+def _page(session: Session, cursor: str | None, limit: int = 50) -> Page[Any]:
     filters = _filters()
     _label, states, hold = _STATES.get(filters["state"], ("", (), None))
     return jobs.list_jobs(
@@ -145,12 +144,12 @@ def _page(session: Session, cursor: str | None, limit: int = 50) -> Page[Job]:
     )
 
 
-def _rows(session: Session, found: Sequence[Job]) -> list[dict[str, Any]]:
+def _rows(session: Session, found: Sequence[Any]) -> list[dict[str, Any]]:
     names = jobs.names_of(session, account_id(), found)
     return [_row(job, names) for job in found]
 
 
-def _row(job: Job, names: Mapping[str, str]) -> dict[str, Any]:
+def _row(job: Any, names: Mapping[str, str]) -> dict[str, Any]:
     tone, state = words.state_words(job)
     return {
         "id": job.id,

@@ -14,7 +14,6 @@ from control_plane.database import utc_now
 from control_plane.errors import ConflictError, NotFoundError
 from control_plane.jobs import service as jobs
 from control_plane.jobs import words
-from control_plane.jobs.models import Job
 from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
 from control_plane.users import service as users
@@ -123,14 +122,14 @@ def revoke_card(card_id: str) -> ResponseReturnValue:
     return redirect(url_for("portal.show"), 303)
 
 
-def _waiting(session: Session, job_id: str) -> Job:
+def _waiting(session: Session, job_id: str) -> Any:
     job = jobs.get_job(session, account_id(), JobId(job_id), owner_id=user_id()).job
     if job.state != JobState.PENDING_HELD:
         raise ConflictError("this job does not wait any more")
     return job
 
 
-def _ask(session: Session, job: Job, kind: CommandKind, body: dict[str, Any]) -> None:
+def _ask(session: Session, job: Any, kind: CommandKind, body: dict[str, Any]) -> None:
     whole = {"account_id": job.account_id, "job_id": job.id, **body}
     commands.ask(session, tenant(), job.gateway_id, kind, body=whole, by=actor())
 
@@ -152,7 +151,7 @@ def _values(session: Session) -> dict[str, Any]:
     }
 
 
-def _row(job: Job, names: dict[str, str]) -> dict[str, Any]:
+def _row(job: Any, names: dict[str, str]) -> dict[str, Any]:
     tone, state = words.state_words(job)
     now = utc_now()
     return {

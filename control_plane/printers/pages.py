@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.printers import service as printers
-from control_plane.printers.models import Printer
 from control_plane.printers.schemas import NewPrinter, PrinterChanges
 from control_plane.readers import service as readers
 from control_plane.security.permissions import Permission
@@ -154,7 +153,7 @@ def _readers(session: Session) -> Any:
     return readers.list_readers(session, account_id(), limit=_ALL).items
 
 
-def _form_page(session: Session, form: Form, printer: Printer | None) -> str:
+def _form_page(session: Session, form: Form, printer: Any) -> str:
     places = sites.list_sites(session, account_id(), limit=_ALL).items
     screens = terminals.list_terminals(session, account_id(), limit=_ALL).items if printer else ()
     own_id = printer.id if printer else None

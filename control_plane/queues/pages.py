@@ -11,7 +11,6 @@ from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.printers import service as printers
 from control_plane.queues import service as queues
-from control_plane.queues.models import Queue
 from control_plane.queues.schemas import NewQueue, QueueChanges
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
@@ -105,7 +104,7 @@ def delete_queue(queue_id: str) -> ResponseReturnValue:
     return redirect(url_for("queues.list_queues"), 303)
 
 
-def _form_page(session: Session, form: Form, queue: Queue | None) -> str:
+def _form_page(session: Session, form: Form, queue: Any) -> str:
     known = printers.list_printers(session, account_id(), limit=_ALL).items
     return render_template(
         "queues/form.html",
@@ -117,7 +116,7 @@ def _form_page(session: Session, form: Form, queue: Queue | None) -> str:
     )
 
 
-def _addresses(session: Session, queue: Queue) -> list[dict[str, Any]]:
+def _addresses(session: Session, queue: Any) -> list[dict[str, Any]]:
     """Where people print to: one address per gateway that serves the account."""
     short_name = accounts.get_account(session, account_id()).short_name
     found = []

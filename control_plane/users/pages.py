@@ -1,20 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from control_plane.cards import service as cards
-from control_plane.cards.models import Card
 from control_plane.cards.schemas import NewCard
 from control_plane.errors import ConflictError, ForbiddenError, SpoolhouseError
 from control_plane.roles import service as roles
 from control_plane.security import words
 from control_plane.security.permissions import Permission
 from control_plane.users import service as users
-from control_plane.users.models import User
 from control_plane.users.schemas import NewUser, UserChanges
 from control_plane.web.caller import (
     account_id,
@@ -193,7 +192,7 @@ def _person_page(session: Session, user_id: UserId, form: Form) -> str:
     )
 
 
-def _cards(session: Session, user_id: UserId) -> Sequence[Card]:
+def _cards(session: Session, user_id: UserId) -> Sequence[Any]:
     """List a person's cards, those in use first; a vendor's people have none."""
     if tenant().account_id is None:
         return ()
@@ -201,12 +200,12 @@ def _cards(session: Session, user_id: UserId) -> Sequence[Card]:
     return sorted(given.items, key=lambda card: card.revoked_at is not None)
 
 
-def _roles(session: Session, people: Sequence[User]) -> dict[UserId, list[str]]:
+def _roles(session: Session, people: Sequence[Any]) -> dict[UserId, list[str]]:
     found = roles.roles_of_users(session, tenant(), [user.id for user in people])
     return {user_id: [words.role_name(role) for role in given] for user_id, given in found.items()}
 
 
-def _last4(session: Session, people: Sequence[User]) -> dict[UserId, list[str]]:
+def _last4(session: Session, people: Sequence[Any]) -> dict[UserId, list[str]]:
     if tenant().account_id is None:
         return {}
     found: dict[UserId, list[str]] = {}
