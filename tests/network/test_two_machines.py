@@ -17,7 +17,7 @@ from script._demo.printer import bus_address, bus_command, printer_command, prin
 from tests.support.demo_site import ROOT, wait_for
 from tests.support.network import Computer, lan
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
 
 BLOCK = re.compile(
     r"^```sh (primary|gateway|anywhere)( stays)?\n(.*?)^```$", re.MULTILINE | re.DOTALL

@@ -16,6 +16,8 @@ import pytest
 from script._demo.pdf import make_pdf
 from tests.support.demo_site import DemoSite, wait_for
 
+pytestmark = pytest.mark.timeout(600)
+
 CLIENT_ERROR_NOT_FOUND = 0x0406
 
 

@@ -11,7 +11,7 @@ from script._demo.pdf import make_pdf
 from tests.support.demo_site import DemoSite, ipptool, wait_for
 from tests.support.private_cups import private_cups
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 ASK_FOR_TICKETS = """\
 {

@@ -22,7 +22,7 @@ from tests.support.demo_site import (
     wait_for,
 )
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 KEYS = {
     "ready", "primary_url", "urls", "connect", "ca_file", "admin", "account", "gateway_id",

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from script._demo.pdf import make_pdf
-from tests.support.demo_site import DemoSite, wait_for
+from tests.support.demo_site import DemoSite, ipptool, wait_for
+
+pytestmark = pytest.mark.timeout(600)
 
 FILES = Path("/usr/share/cups/ipptool")
 EVERYWHERE = ("get-printer-attributes", "validate-job", "print-job", "get-jobs", "print-job-hold")
@@ -21,9 +23,11 @@ def document(tmp_path: Path) -> Path:
 
 
 def run_in_order(demo: DemoSite, queue: str, document: Path, names: tuple[str, ...]) -> None:
+    ada = demo.user("ada")
+    uri = demo.site["queues"][queue].replace("//", f"//ada:{ada['password']}@", 1)
     for name in names:
-        options = ["-f", str(document), "-d", "user=ada", "-d", "filetype=application/pdf"]
-        demo.ipptool(FILES / f"{name}.test", *options, queue=queue)
+        options = ["-f", str(document), "-d", "filetype=application/pdf"]
+        ipptool(uri, FILES / f"{name}.test", *options)
 
 
 def test_a_pull_queue_answers_each_and_prints_nothing(demo: DemoSite, document: Path) -> None:

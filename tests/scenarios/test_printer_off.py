@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from script._demo.pdf import make_pdf
-from tests.support.demo_site import DemoSite, wait_for
+from tests.support.demo_site import ROOT, DemoSite, wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def printer_pid(demo: DemoSite) -> int:
@@ -30,8 +30,8 @@ def printer_pid(demo: DemoSite) -> int:
 def send(demo: DemoSite, folder: Path, title: str) -> bytes:
     document = folder / title
     document.write_bytes(make_pdf(title, [[title], ["Page two"]]))
-    options = ["-f", str(document), "-d", "user=ada", "-d", "filetype=application/pdf"]
-    demo.ipptool("print-job.test", *options)
+    options = ["-f", str(document), "-d", "filetype=application/pdf"]
+    demo.ipptool(ROOT / "docs/examples/send-as-ada.test", *options)
     return document.read_bytes()
 
 

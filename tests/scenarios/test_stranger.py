@@ -17,7 +17,7 @@ from script._demo.pdf import make_pdf
 from tests.support.demo_site import DemoSite, end_demo, start_demo, wait_for, wait_until_ready
 from tests.support.network import Computer, lan
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
 
 OPERATION = """\
 {{

@@ -13,7 +13,7 @@ from tests.support.browser import PANEL, chromium, wait_in_page, watched_page
 from tests.support.counts import count
 from tests.support.demo_site import DemoSite
 
-pytestmark = [pytest.mark.browser, pytest.mark.scaled, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.scaled, pytest.mark.timeout(600)]
 
 GOAL_P95_MS = 200
 SEEN = """
