@@ -18,7 +18,7 @@ from tests.scenarios.chaos.ledgers import Ledgers, papers
 from tests.support.counts import count, randomness
 from tests.support.ippeveprinter import bus_environment
 
-FAULTS = int(__import__("os").environ.get("CHAOS", "0")) or count(60, 2000)
+FAULTS = count(60, 2000)
 _TAP_EVERY = 3
 
 
