@@ -84,6 +84,7 @@ async def _things(site: Site) -> None:
                 "gateway", "code", account=HOME, name=GATEWAY, site=PLACE, url=site.primary_url,
                 ipp=f"{host}:{ports['ipp']}", terminal=f"{host}:{ports['terminal']}",
                 health=f"{host}:{ports['health']}", readers=host,
+                lpd=f"{host}:{ports['lpd']}", raw=f"{host}:{ports['raw']}",
             ),
             ask("printer", "add", account=HOME, name=PRINTER, uri=site.printer_uri, site=PLACE),
         ]
@@ -99,7 +100,7 @@ async def _things(site: Site) -> None:
     ]  # fmt: skip
     await gather(
         [
-            ask("queue", "add", account=HOME, **pull),
+            ask("queue", "add", account=HOME, raw_port=ports["raw"], **pull),
             ask("queue", "add", account=HOME, printer=PRINTER, **direct),
             *(ask("reader", "add", account=HOME, **reader) for reader in readers),
             run(
@@ -111,6 +112,8 @@ async def _things(site: Site) -> None:
     site.made |= {
         "gateway_id": code["gateway_id"],
         "printer_id": printer["id"],
+        "lpd": {"host": site.host, "port": ports["lpd"], "queue": "pull"},
+        "raw": {"host": site.host, "port": ports["raw"]},
         "ca_file": str(site.folders.primary / "keys" / "ca.pem"),
     }
 
