@@ -218,9 +218,27 @@ def _changed_event(fact: JobChanged) -> dict[str, Any]:
 
 
 def _add_events(session: Session, rows: Iterable[dict[str, Any]]) -> None:
-    rows = list(rows)
+    rows = _without_repeats(session, list(rows))
     if rows:
         session.execute(insert_for(session, JobEvent).on_conflict_do_nothing(), rows)
+
+
+def _without_repeats(session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what a box told before it was set back: a later home epoch, the same moment.
+
+    A box that was set back does not know which of its last rows were heard, and tells them again.
+    What happened anew, such as a second printing, happened at another moment.
+    """
+    again = {row["job_id"] for row in rows if row["home_epoch"] > 1}
+    if not again:
+        return rows
+    known = repository.moments(session, again)
+    return [
+        row
+        for row in rows
+        if known.get((row["job_id"], row["revision"], row["event"], row["at"]), row["home_epoch"])
+        >= row["home_epoch"]
+    ]
 
 
 def _choose_count(session: Session, job: Job) -> None:

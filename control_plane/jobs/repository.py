@@ -80,6 +80,19 @@ def newest_event(session: Session, account_id: AccountId, job_id: JobId) -> JobE
     ).one_or_none()
 
 
+def moments(
+    session: Session, ids: Collection[JobId]
+) -> dict[tuple[JobId, int, str, datetime], int]:
+    """The first home epoch under which each line of these jobs' timelines was told."""
+    e = JobEvent
+    rows = session.execute(
+        select(e.job_id, e.revision, e.event, e.at, func.min(e.home_epoch))
+        .where(e.job_id.in_(ids))
+        .group_by(e.job_id, e.revision, e.event, e.at)
+    )
+    return {(job_id, revision, event, at): epoch for job_id, revision, event, at, epoch in rows}
+
+
 def counts(session: Session, account_id: AccountId, job_id: JobId) -> Sequence[JobCount]:
     return session.scalars(
         select(JobCount)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -106,6 +107,26 @@ def test_a_job_ends_the_same_in_whatever_order_and_however_often_its_facts_come(
     ]  # fmt: skip
     assert [row.impressions for row in detail.usage] == [3]
     assert detail.names[house.printer.id] == "Hall"
+
+
+def test_what_a_box_that_was_set_back_tells_again_is_one_line_and_new_paper_is_another(
+    database: Database, town: Town
+) -> None:
+    house, job_id = town.alder, JobId(new_id())
+    first, steps = received(house, job_id), story(house, job_id)
+    printed_again = replace(steps[-1], home_epoch=2, at=NOON + timedelta(hours=1))
+    with database.writing() as session:
+        jobs.on_received(session, house.gateway.id, [first])
+        jobs.on_changed(session, house.gateway.id, steps)
+        jobs.on_received(session, house.gateway.id, [replace(first, home_epoch=2)])
+        again = [replace(step, home_epoch=2) for step in steps[:-1]]
+        jobs.on_changed(session, house.gateway.id, [*again, printed_again])
+    with database.reading() as session:
+        detail = jobs.get_job(session, house.account.id, job_id)
+    assert [line.event for line in detail.timeline] == [
+        "received", "released", "started", "printed", "printed"
+    ]  # fmt: skip
+    assert (detail.job.home_epoch, detail.job.ended_at) == (2, printed_again.at)
 
 
 def test_the_surer_count_stands_for_the_job_and_all_are_kept(

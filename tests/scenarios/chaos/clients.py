@@ -90,13 +90,16 @@ class Clients:
                 self.send(f"page-{number:06}", "direct" if number % _EVERY_PULL else "pull")
                 self._ended.wait(_PAUSE_SECONDS)
 
-    def send(self, title: str, queue: str) -> bool:
-        """Send one page; whether it was taken. What nobody answered is neither taken nor not."""
+    def send(self, title: str, queue: str, *, claims: str | None = None) -> bool:
+        """Send one page as Ada, or as whoever is claimed; whether it was taken.
+
+        What nobody answered is neither taken nor not.
+        """
         with self._lock:
             self._open.add(title)
             self.told.asked.add(title)
         try:
-            code = self._ask(title, queue)
+            code = self._ask(title, queue, claims)
         except (OSError, http.client.HTTPException, DecodeError) as error:
             with self._lock:
                 self.told.silences[f"{type(error).__name__} {error}"] += 1
@@ -108,17 +111,19 @@ class Clients:
             (self.told.accepted if code < 0x0100 else self.told.refused).add(title)
         return code < 0x0100
 
-    def _ask(self, title: str, queue: str) -> int:
+    def _ask(self, title: str, queue: str, claims: str | None) -> int:
         path = f"/ipp/print/{queue}"
         asked = request(
-            Operation.PRINT_JOB, f"ipp://127.0.0.1:{self._port}{path}", user="ada",
+            Operation.PRINT_JOB, f"ipp://127.0.0.1:{self._port}{path}", user=claims or "ada",
             attributes=[
                 attribute("job-name", Name(title)),
                 attribute("document-format", MimeMediaType("application/postscript")),
             ],
         )  # fmt: skip
         sign_in = base64.b64encode(f"ada:{PASSWORD}".encode()).decode()
-        headers = {"Content-Type": "application/ipp", "Authorization": f"Basic {sign_in}"}
+        headers = {"Content-Type": "application/ipp"}
+        if claims is None:
+            headers["Authorization"] = f"Basic {sign_in}"
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request("POST", path, encode_message(asked) + document(title), headers)

@@ -154,11 +154,11 @@ def clock_a_day_back(world: World) -> None:
 
 def _with_clock(world: World, seconds: int) -> None:
     """The gateway's clock jumps while it works, and a new connection is made by that clock."""
-    world.house.clock_file.write_text(f"{seconds:+}\n")
+    world.house.set_clock(f"{seconds:+}")
     time.sleep(1.2)
     world.house.wire.drop()
     time.sleep(1.0)
-    world.house.clock_file.write_text("+0\n")
+    world.house.set_clock("+0")
     time.sleep(1.1)
 
 

@@ -108,7 +108,7 @@ def ask(*words: str) -> Any:
 class House:
     """Everything, and where it is. ``primary``, ``gateway`` and ``clone`` can be killed."""
 
-    def __init__(self, folder: Path, disk: Path) -> None:
+    def __init__(self, folder: Path, disk: Path, *, clock: str = "+0") -> None:
         self.folder = folder
         self.primary_state, self.gateway_state = folder / "primary", disk / "gateway"
         self.web, self.broker, self.ipp, self.health, self.reader = (free_port() for _ in range(5))
@@ -116,7 +116,7 @@ class House:
         self.printer = EvePrinter(folder / "printer")
         self._outputs = [self.printer.output_dir]
         self.clock_file = folder / "clock"
-        self.clock_file.write_text("+0\n")
+        self.set_clock(clock)
         self.primary = Program(
             "primary",
             ("control_plane.cli", "primary", "--state", f"{self.primary_state}",
@@ -140,6 +140,10 @@ class House:
             "DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
         }
+
+    def set_clock(self, says: str) -> None:
+        """Move the gateway's clock: ``+3600`` is an hour ahead; it looks once a second."""
+        self.clock_file.write_text(f"{says}\n")
 
     @staticmethod
     def why_no_clock() -> str | None:
@@ -205,11 +209,11 @@ class House:
 
     # --- doing --------------------------------------------------------------------------------
 
-    def tap(self) -> bool:
-        """Hold Ada's card to the reader; False where the gateway is not there to see it."""
+    def tap(self, card: str = CARD) -> bool:
+        """Hold a card to the reader; False where the gateway is not there to see it."""
         try:
             with socket.create_connection(("127.0.0.1", self.reader), timeout=2) as reader:
-                reader.sendall(CARD.encode() + b"\r\n")
+                reader.sendall(card.encode() + b"\r\n")
                 reader.settimeout(0.3)
                 with contextlib.suppress(TimeoutError):
                     reader.recv(1)
@@ -264,6 +268,11 @@ class House:
         with _reading((state or self.gateway_state) / "jobs.db") as connection:
             yield connection
 
+    @contextmanager
+    def replica(self) -> Iterator[sqlite3.Connection]:
+        with _reading(self.gateway_state / "replica.db") as connection:
+            yield connection
+
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
@@ -273,14 +282,14 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def a_house(folder: Path) -> Iterator[House]:
+def a_house(folder: Path, *, clock: str = "+0") -> Iterator[House]:
     """Build it and run it until the block ends; for a thread of ``private_network.alone``."""
     with ExitStack() as stack:
         disk = folder / "disk"
         if private_network.why_not() is None:
             stack.enter_context(a_small_disk(disk, _DISK_MEGABYTES))
         disk.mkdir(exist_ok=True)
-        house = House(folder, disk)
+        house = House(folder, disk, clock=clock)
         stack.callback(house.wire.cut)
         stack.callback(house.printer.stop)
         stack.callback(house.primary.kill)

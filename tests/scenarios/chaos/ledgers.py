@@ -169,16 +169,19 @@ class Ledgers:
             yield f"{title} was never sent"
 
     def _timelines(self, primary: sqlite3.Connection) -> Iterator[str]:
-        columns = "job_id, home_epoch, revision, event"
-        there = set(primary.execute(f"SELECT {columns} FROM job_events WHERE event != 'received'"))  # noqa: S608
+        columns = "job_id, revision, event, replace(substr(at, 1, 23), ' ', 'T') || 'Z'"
+        lines = Counter(primary.execute(f"SELECT {columns} FROM job_events"))  # noqa: S608
+        there = {line for line in lines if line[2] != "received"}
         here = {
-            (b["job_id"], b.get("home_epoch", 1), b["revision"], b["event"])
+            (b["job_id"], b["revision"], b["event"], b["at"])
             for b in self.facts.of_kind("job.changed")
         }
         yield from (f"lost: {line}" for line in sorted(here - there)[:5])
         yield from (f"nobody said: {line}" for line in sorted(there - here)[:5])
+        yield from (f"told {n} times: {line}" for line, n in lines.items() if n > 1)
         newest: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-        for job_id, epoch, revision, _ in there:
+        query = "SELECT job_id, home_epoch, revision FROM job_events"
+        for job_id, epoch, revision in primary.execute(query):
             newest[job_id] = max(newest[job_id], (epoch, revision))
         rows = primary.execute("SELECT id, home_epoch, revision FROM jobs").fetchall()
         for job_id, epoch, revision in rows:
