@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = sorted(
     path for path in (ROOT / "tests").rglob("*.py") if not path.is_relative_to(ROOT / "tests/tmp")
 )
+LISTS = ("requirements.txt", "requirements-dev.txt", "requirements-soak.txt")
 SCRIPTS = sorted(
     path for path in (ROOT / "script").iterdir() if path.is_file() and not path.name.startswith(".")
 )
@@ -78,7 +79,7 @@ def test_every_open_end_is_an_issue_and_not_a_comment() -> None:
 
 
 def test_no_list_of_versions_names_a_package_index() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml", "script/setup"):
+    for name in (*LISTS, "pyproject.toml", "script/setup"):
         text = (ROOT / name).read_text()
         assert "index-url" not in text
         assert "://" not in text
@@ -87,7 +88,7 @@ def test_no_list_of_versions_names_a_package_index() -> None:
 def test_every_pin_is_in_the_lists_that_setup_installs() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     pins = set(re.findall(r'"([a-z0-9-]+)(?:\[\w+\])?(==[\w.]+)"', text)) - {("pycups", "==2.0.4")}
-    locked = (ROOT / "requirements.txt").read_text() + (ROOT / "requirements-dev.txt").read_text()
+    locked = "".join((ROOT / name).read_text() for name in LISTS)
     assert {f"{name}{version}" for name, version in pins} <= set(locked.splitlines())
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.soak
 @pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None,
-    reason="atheris is not installed: pip install atheris==3.0.0",
+    reason="atheris is not installed: script/setup --for soak",
 )
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_a_minute_of_fuzzing_finds_nothing(target: str, proof: Callable[[str], None]) -> None:
