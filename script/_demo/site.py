@@ -170,8 +170,11 @@ class Site:
             raise StartError("the gateway does not reach its readers", self.gateway.log)
 
     async def must_answer(self, child: Child, port: int) -> None:
+        here = child is self.printer  # for the gateway beside it alone
+        host = "127.0.0.1" if here else self.host
+
         async def ready() -> bool:
-            return await answers(self.host, port)
+            return await answers(host, port)
 
         if not await wait_until(ready, START_SECONDS):
             raise StartError(f"the {child.name} does not answer on port {port}", child.log)
