@@ -104,6 +104,7 @@ _ID_TYPES: Final = (
     ids.ReaderId,
     ids.TerminalId,
     ids.CommandId,
+    ids.PrintTokenId,
 )
 
 

@@ -28,6 +28,7 @@ from control_plane.roles.models import Role, UserRole
 from control_plane.security.models import ApiKey, IdempotencyKey, SignInFailures, WebSession
 from control_plane.sites.models import Site
 from control_plane.terminals.models import Terminal, TerminalCode
+from control_plane.tokens.models import PrintToken
 from control_plane.users.models import OneTimeLink, User
 from control_plane.vendors.models import Vendor
 
@@ -63,6 +64,7 @@ __all__ = [
     "OneTimeLink",
     "ParkedRow",
     "PrimaryEpoch",
+    "PrintToken",
     "Printer",
     "Queue",
     "Reader",

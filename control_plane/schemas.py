@@ -6,7 +6,7 @@ import ipaddress
 import re
 import unicodedata
 import zoneinfo
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -23,8 +23,9 @@ class Body(BaseModel):
 
 
 class View(BaseModel):
-    """What somebody is shown."""
+    """What somebody is shown; fields in ``SHOWN_ONCE`` are kept nowhere, also for no repeat."""
 
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset()
     model_config = ConfigDict(from_attributes=True)
 
 

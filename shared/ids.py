@@ -24,6 +24,7 @@ DocumentId = NewType("DocumentId", str)
 ReaderId = NewType("ReaderId", str)
 TerminalId = NewType("TerminalId", str)
 CommandId = NewType("CommandId", str)
+PrintTokenId = NewType("PrintTokenId", str)
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

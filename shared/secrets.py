@@ -6,6 +6,7 @@ cannot guess even a four-digit PIN. The pepper belongs to the account and travel
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
@@ -19,6 +20,7 @@ import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
 KEY_BYTES: Final = 32
+_PRINT_TOKEN_BYTES: Final = 20
 MAX_USERNAME: Final = 128
 # About 30 ms on the machines we were measured on; memory is what costs the guesser.
 _HASHER: Final = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -128,3 +130,13 @@ def new_token() -> str:
 def hash_token(token: str) -> str:
     """The form in which a machine's token is kept; every character counts."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new_print_token() -> str:
+    """Make the token of a path, 160 bits: letters and digits that a phone's keyboard has."""
+    return base64.b32encode(os.urandom(_PRINT_TOKEN_BYTES)).decode().lower()
+
+
+def hash_print_token(token: str) -> str:
+    """The form in which a print token is kept; whoever types it may use capitals."""
+    return hash_token(token.lower())

@@ -24,8 +24,9 @@ from control_plane.database import clean_text, utc_now
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import repository as gateways
 from control_plane.tenants import INSTALLATION, Tenant
+from control_plane.tokens import repository as tokens
 from shared.clock import to_wire
-from shared.ids import GatewayId, new_id
+from shared.ids import GatewayId, PrintTokenId, new_id
 from shared.messages import codec
 from shared.messages.events import AuditRecorded
 
@@ -123,6 +124,9 @@ def _record_fact(
         cards.mark_used(
             session, fact.account_id, fact.card_id, at=fact.at, printer_id=fact.printer_id
         )
+    if fact.account_id and fact.event == "token.used" and fact.outcome == "ok":
+        token_id = PrintTokenId(str(fact.detail.get("token_id", "")))
+        tokens.mark_used(session, fact.account_id, token_id, at=fact.at)
     subject_kind, subject_id = _subject(fact)
     detail = {
         "gateway_id": gateway_id,

@@ -20,6 +20,10 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("card.tapped", "refused"): mark("A card was tapped and refused"),
     ("card.added", "ok"): mark("%(who)s added a card %(what)s for %(whom)s"),
     ("card.revoked", "ok"): mark("%(who)s revoked a card %(what)s of %(whom)s"),
+    ("token.added", "ok"): mark("%(who)s made the print token %(what)s for %(whom)s"),
+    ("token.revoked", "ok"): mark("%(who)s revoked the print token %(what)s of %(whom)s"),
+    ("token.used", "ok"): mark("A print client came with the print token %(what)s of %(whom)s"),
+    ("token.refused", "refused"): mark("A print client came with a print token that does not work"),
     ("user.created", "ok"): mark("%(who)s added the person %(what)s"),
     ("user.changed", "ok"): mark("%(who)s changed the person %(what)s"),
     ("user.deleted", "ok"): mark("%(who)s removed the person %(what)s"),
@@ -77,6 +81,7 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
 _COMMANDS: Final[Mapping[str, str]] = {
     "job.release": mark("print a job"),
     "job.cancel": mark("delete a job"),
+    "job.reassign": mark("give a job to its person"),
     "printer.identify": mark("let a printer make itself known"),
     "gateway.diagnose": mark("tell how it is"),
 }

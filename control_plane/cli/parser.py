@@ -169,6 +169,24 @@ def _people(nouns: Any) -> None:
     _account(found)
     _pages(found)
     found.add_argument("--user", metavar="USERNAME")
+    _tokens(nouns)
+
+
+def _tokens(nouns: Any) -> None:
+    token = _noun(nouns, "token", "print tokens: addresses for clients that cannot sign in")
+    add = _leaf(token, "add", "tokens.add_token", "make a print token; it is shown once")
+    _account(add)
+    add.add_argument("--user", required=True, metavar="USERNAME")
+    add.add_argument("--name", required=True, help="where it is used: Ada's phone")
+    add.add_argument("--queue", metavar="PATH", help="only for this queue")
+    add.add_argument("--days", type=int, help="ends by itself; else when it is revoked")
+    revoke = _leaf(token, "revoke", "tokens.revoke_token", "end a print token, everywhere at once")
+    revoke.add_argument("id")
+    _account(revoke)
+    found = _leaf(token, "list", "tokens.list_tokens", "list print tokens")
+    _account(found)
+    _pages(found)
+    found.add_argument("--user", metavar="USERNAME")
 
 
 def _gateway_options(parser: Parser) -> None:

@@ -25,6 +25,7 @@ from control_plane.security.api import rest as security
 from control_plane.security.routes import requires
 from control_plane.sites.api import rest as sites
 from control_plane.terminals.api import rest as terminals
+from control_plane.tokens.api import rest as tokens
 from control_plane.users.api import rest as users
 from control_plane.vendors.api import rest as vendors
 
@@ -38,6 +39,7 @@ RESTS: Final[tuple[Rest, ...]] = (
     groups,
     roles,
     cards,
+    tokens,
     sites,
     gateways,
     printers,

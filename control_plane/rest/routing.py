@@ -168,9 +168,9 @@ def _change(
     if known := idempotency.find(session, caller(), key, asked):
         return Response(json.dumps(known.body), status=known.status, mimetype=_JSON)
     answer = _answer(view(session, **given), operation.status)
-    idempotency.keep(
-        session, caller(), key, asked, status=answer.status_code, body=answer.get_json()
-    )
+    once: frozenset[str] = getattr(operation.answer, "SHOWN_ONCE", frozenset())
+    body = {name: value for name, value in answer.get_json().items() if name not in once}
+    idempotency.keep(session, caller(), key, asked, status=answer.status_code, body=body)
     return answer
 
 

@@ -15,6 +15,7 @@ from control_plane.roles import service as roles
 from control_plane.security import sessions
 from control_plane.security.permissions import Permission
 from control_plane.tenants import Tenant
+from control_plane.tokens import repository as tokens
 from control_plane.users import passwords, repository
 from control_plane.users.models import User
 from control_plane.users.schemas import NewUser, UserChanges
@@ -145,7 +146,7 @@ def delete(
     *,
     may: frozenset[Permission] | None = None,
 ) -> None:
-    """Remove a person with their cards; their jobs and usage stay, without the name."""
+    """Remove a person with cards and print tokens; their jobs and usage stay, without the name."""
     user = get_user(session, tenant, user_id)
     if may is not None:
         roles.check_may_manage(session, tenant, user_id, may)
@@ -155,6 +156,9 @@ def delete(
         for card in cards.list_of_user(session, account_id, user_id):
             feed.retract(session, account_stream(account_id), "card", card.id)
             session.delete(card)
+        for token in tokens.list_of_user(session, account_id, user_id):
+            feed.retract(session, account_stream(account_id), "print-token", token.id)
+            session.delete(token)
         session.flush()
     session.delete(user)
     session.flush()

@@ -44,6 +44,13 @@ def not_yet() -> Authenticated:
     return Authenticated(ok=False, says=says, reason="not-ready")
 
 
+def knowledge_too_old() -> Authenticated:
+    says = _(
+        "This printer has not heard from the office for too long. Please tell your administrator."
+    )
+    return Authenticated(ok=False, says=says, reason="knowledge-too-old")
+
+
 def locked_out(locked: Locked) -> Authenticated:
     return Authenticated(ok=False, says=_how_long(locked.seconds), reason="locked")
 

@@ -21,12 +21,13 @@ from edge_agent.calls import Calls
 from edge_agent.identity import answers
 from edge_agent.identity.counters import Attempt, Counters
 from edge_agent.identity.directory import CardHolder, Directory, MissingSecretError
+from edge_agent.identity.print_tokens import Presented, PrintTokens
 from edge_agent.service import Health
 from shared import cards, secrets
 from shared.clock import Clock
 from shared.i18n import gettext as _
 from shared.i18n import reading_as
-from shared.ids import AccountId
+from shared.ids import AccountId, QueueId
 from shared.messages.calls import (
     AuthenticateCard,
     Authenticated,
@@ -70,6 +71,7 @@ class Authentication:
         self._queue = asyncio.Semaphore(WAITING)
         self._digest_key = os.urandom(32)
         self._basic: OrderedDict[bytes, _Basic] = OrderedDict()
+        self._tokens = PrintTokens(directory, audit, clock)
         self._generation = 0
         self._subscribed = False
 
@@ -170,6 +172,15 @@ class Authentication:
                 self._basic.popitem(last=False)
         return answer
 
+    async def verify_token(
+        self, account_id: AccountId, queue_id: QueueId, token: str, source: str
+    ) -> Authenticated:
+        """Check the print token in a queue's path."""
+        if self._counters is None:
+            return answers.not_yet()
+        shown = Presented(account_id, queue_id, token, source, f"source:{_network(source)}")
+        return await self._tokens.verify(shown, self._counters)
+
     @property
     def _db(self) -> Counters:
         if self._counters is None:
@@ -238,11 +249,7 @@ class Authentication:
                 ok=False, says=_("This place does not serve you."), reason="unknown-account"
             )
         if self._directory.is_knowledge_too_old(account_id):
-            says = _(
-                "This printer has not heard from the office for too long."
-                " Please tell your administrator."
-            )
-            return Authenticated(ok=False, says=says, reason="knowledge-too-old")
+            return answers.knowledge_too_old()
         return None
 
     def _audit_sign_in(
@@ -267,6 +274,7 @@ class Authentication:
     def _forget_basic(self) -> None:
         self._generation += 1
         self._basic.clear()
+        self._tokens.forget()
 
 
 def _is_right(pepper: bytes, secret: str, stored: str | None) -> bool:

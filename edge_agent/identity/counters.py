@@ -8,6 +8,8 @@
                                          devices where the person has signed in before stay open
     device   everybody on one device     20 in 15 minutes
     cards    unknown cards on a reader   20 in 15 minutes, then a minute, doubling to 15 minutes
+    tokens   wrong print tokens, a source   20 in 15 minutes, then a minute, doubling to 15
+                                         minutes; one that has worked from there goes on working
 
 An attempt is counted on disk *before* its secret is looked at, and taken back when it was right:
 neither pulling the plug nor many guesses at once buy a guess. A stranger who fails on one device
@@ -40,7 +42,7 @@ ROWS_KEPT: Final = 200_000
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS failures (
-    scope        TEXT NOT NULL,      -- pair | user | device | cards
+    scope        TEXT NOT NULL,      -- pair | user | device | cards | tokens
     subject      TEXT NOT NULL,      -- hashed; names and addresses are not kept here
     began_at     INTEGER NOT NULL,   -- Unix seconds: of the window
     in_window    INTEGER NOT NULL,
@@ -51,7 +53,7 @@ CREATE TABLE IF NOT EXISTS failures (
     PRIMARY KEY (scope, subject)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS familiar (
-    pair TEXT PRIMARY KEY,           -- a device where this person has signed in
+    pair TEXT PRIMARY KEY,           -- a device where this person has signed in, a token's source
     seen_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
@@ -72,6 +74,7 @@ LIMITS: Final = {
     "user": Limit(1_000_000, 0, 0, USER_LIMIT),
     "device": Limit(20, 900, 900),
     "cards": Limit(20, 60, 900),
+    "tokens": Limit(20, 60, 900),
 }
 
 
@@ -173,6 +176,23 @@ class Counters:
     async def unknown_card(self, reader: str) -> None:
         await self._in_thread(lambda: self._count("cards", _subject(reader)))
 
+    async def locked_tokens(self, source: str, token_hash: str) -> Locked | None:
+        """Whether so many wrong tokens came from there that no unfamiliar one is looked at."""
+
+        def look() -> Locked | None:
+            pair = _subject(source, token_hash)
+            return None if self._knows(pair) else self._look("tokens", _subject(source))
+
+        return await self._in_thread(look)
+
+    async def wrong_token(self, source: str) -> None:
+        # Counted after the look, unlike a password: 160 bits are not guessed in any hurry.
+        await self._in_thread(lambda: self._count("tokens", _subject(source)))
+
+    async def right_token(self, source: str, token_hash: str) -> None:
+        """It worked: from there it will be looked at also while others are not."""
+        await self._in_thread(lambda: self._remember(_subject(source, token_hash)))
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         def committed() -> T:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -190,7 +210,7 @@ class Counters:
     def _begin(self, attempt: Attempt) -> Locked | None:
         device = _subject(attempt.account_id, attempt.device)
         scopes = [("pair", attempt.pair), ("device", device)]
-        if not self._is_familiar(attempt):
+        if not self._knows(attempt.pair):
             scopes.append(("user", attempt.user))
         for scope, subject in scopes:
             locked = self._look(scope, subject)
@@ -214,12 +234,15 @@ class Counters:
         user = self._row("user", attempt.user)
         mine = min(pair.in_a_row, COUNTED_PER_DEVICE)
         self._save(replace(user, in_a_row=max(user.in_a_row - mine, 0), lock_seconds=0))
+        self._remember(attempt.pair)
+
+    def _remember(self, pair: str) -> None:
         self._connection.execute(
-            "INSERT OR REPLACE INTO familiar VALUES (?, ?)", (attempt.pair, self._now())
+            "INSERT OR REPLACE INTO familiar VALUES (?, ?)", (pair, self._now())
         )
 
-    def _is_familiar(self, attempt: Attempt) -> bool:
-        found = self._connection.execute("SELECT 1 FROM familiar WHERE pair=?", (attempt.pair,))
+    def _knows(self, pair: str) -> bool:
+        found = self._connection.execute("SELECT 1 FROM familiar WHERE pair=?", (pair,))
         return found.fetchone() is not None
 
     def _look(self, scope: str, subject: str) -> Locked | None:

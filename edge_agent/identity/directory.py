@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from shared import cards
+from shared import cards, secrets
 from shared.clock import Clock
 from shared.crypto.sealing import SealError
 from shared.ids import AccountId, GatewayId, PrinterId, UserId
@@ -21,6 +21,7 @@ from shared.messages.records import (
     CardRecord,
     GatewayRecord,
     PrinterRecord,
+    PrintTokenRecord,
     QueueRecord,
     ReaderRecord,
     SecretRecord,
@@ -137,6 +138,11 @@ class Directory:
                 user = self.user(account_id, record.user_id)
                 return CardHolder(record, user) if user is not None else None
         return None
+
+    def print_token(self, account_id: AccountId, token: str) -> PrintTokenRecord | None:
+        """Find by the token itself, which only its holder knows."""
+        key = secrets.hash_print_token(token)
+        return self._replica.lookup(PrintTokenRecord, account_stream(account_id), key)
 
     def printer(self, printer_id: PrinterId) -> PrinterRecord | None:
         for account_id in self.account_ids():

@@ -26,6 +26,7 @@ class Requester:
     loopback: bool
     user: UserRecord | None = None  # the verified user, or the known one of the claimed name
     name: str = ""  # canonical; of the user, or as claimed
+    by_token: bool = False  # verified by a print token, which makes nobody an operator
 
     @property
     def is_verified(self) -> bool:
@@ -33,7 +34,9 @@ class Requester:
 
     @property
     def is_operator(self) -> bool:
-        return self.is_verified and self.secure and self.user is not None and self.user.is_operator
+        if not self.is_verified or self.by_token or not self.secure:
+            return False
+        return self.user is not None and self.user.is_operator
 
     @property
     def may_sign_in(self) -> bool:

@@ -1,4 +1,4 @@
-"""Who asks over IPP: Basic over TLS or on the loopback, else the name that is claimed."""
+"""Who asks over IPP: a print token or Basic, else the name that is claimed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import binascii
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from edge_agent.intake.access import CLAIMED, UNKNOWN, VERIFIED, Requester
+from edge_agent.intake.access import CLAIMED, UNKNOWN, VERIFIED, Requester, must_sign_in
 from edge_agent.intake.ipp_call import RefusedError, SignInNeededError
 from edge_agent.intake.targets import Directory, Target
 from shared.i18n import gettext as _
-from shared.ids import AccountId
+from shared.ids import AccountId, QueueId
 from shared.ipp.enums import Status
 from shared.ipp.message import Group
 from shared.messages.calls import Authenticated
@@ -19,6 +19,8 @@ from shared.messages.records import UserRecord
 from shared.secrets import canonical_username
 
 ANONYMOUS: Final = "anonymous"
+# The token was looked at and is right, but the account does not let anybody in just now.
+KNOWN_BUT_NOT_NOW: Final = frozenset({"knowledge-too-old", "not-ready"})
 _MOST_REMEMBERED: Final = 4096
 
 
@@ -27,6 +29,9 @@ class Authentication(Protocol):
 
     async def verify_basic(
         self, account_id: AccountId, username: str, password: str, source: str
+    ) -> Authenticated: ...
+    async def verify_token(
+        self, account_id: AccountId, queue_id: QueueId, token: str, source: str
     ) -> Authenticated: ...
 
 
@@ -59,8 +64,10 @@ class Identifier:
 
         Raises:
             SignInNeededError: The credentials are wrong.
-            RefusedError: They came in clear over a network.
+            RefusedError: They came in clear over a network, or the path's token does not work.
         """
+        if target.token is not None:
+            return await self._by_token(target, target.token, connection)
         if credentials is not None:
             return await self._verified(target, credentials, connection)
         return self.claimed(target, asked.find_text("requesting-user-name"), connection)
@@ -90,6 +97,28 @@ class Identifier:
                 known[account_id, name] = user
         return user
 
+    async def _by_token(self, target: Target, token: str, connection: Connection) -> Requester:
+        in_clear = not (connection.secure or connection.loopback)
+        if in_clear and must_sign_in(target.account, target.queue, secure=False):
+            raise RefusedError(
+                Status.CLIENT_ERROR_NOT_AUTHORIZED,
+                _(
+                    "A print token came unencrypted and was not looked at. Use ipps:// for this"
+                    " queue, and make a new token."
+                ),
+                reason="token-in-clear",
+            )
+        account_id = target.account.id
+        answer = await self._authentication.verify_token(
+            account_id, target.queue.id, token, connection.address
+        )
+        if answer.ok and answer.user_id is not None:
+            return self._requester(account_id, answer, connection, by_token=True)
+        if answer.reason in KNOWN_BUT_NOT_NOW:
+            raise RefusedError(Status.CLIENT_ERROR_NOT_AUTHORIZED, answer.says)
+        # Sounds as if there were no such queue: a wrong token, a revoked one, a person's who left.
+        raise RefusedError(Status.CLIENT_ERROR_NOT_FOUND, _("There is no queue of this name here."))
+
     async def _verified(
         self, target: Target, credentials: str, connection: Connection
     ) -> Requester:
@@ -109,14 +138,24 @@ class Identifier:
         answer = await self._authentication.verify_basic(account_id, *pair, connection.address)
         if not answer.ok or answer.user_id is None:
             raise SignInNeededError(answer.reason)
-        user = self._directory.user(account_id, answer.user_id)
+        return self._requester(account_id, answer, connection)
+
+    def _requester(
+        self,
+        account_id: AccountId,
+        answer: Authenticated,
+        connection: Connection,
+        *,
+        by_token: bool = False,
+    ) -> Requester:
         return Requester(
             VERIFIED,
             connection.address,
             connection.secure,
             connection.loopback,
-            user=user,
+            user=self._directory.user(account_id, answer.user_id) if answer.user_id else None,
             name=answer.username,
+            by_token=by_token,
         )
 
 

@@ -68,7 +68,7 @@ class IppCall:
     @property
     def printer_uri(self) -> str:
         """The queue as the client reached it; every URI in an answer begins with it."""
-        return f"{self.scheme}://{self.authority}{self.target.path}"
+        return f"{self.scheme}://{self.authority}{self.target.named_path}"
 
     @property
     def asked(self) -> Group:

@@ -31,7 +31,7 @@ from edge_agent.intake.queue_status import StatusBoard
 from edge_agent.intake.queues import Queues
 from edge_agent.intake.request_rules import check_request, check_version
 from edge_agent.intake.subscriptions import Subscriptions
-from edge_agent.intake.targets import Directory, Target, Targets, job_number_in, path_of
+from edge_agent.intake.targets import Directory, Target, Targets, job_number_in, path_of, token_in
 from edge_agent.jobs.service import JobService
 from edge_agent.service import Health
 from shared.clock import Clock
@@ -206,6 +206,8 @@ class IppServer:
             return _refused_bytes(error)
         path = request.rel_url.raw_path
         target = self._targets.find(path)
+        if target is not None:
+            target = target.with_token(token_in(path))
         language = _language(message, target)
         try:
             asked = check_request(message)
@@ -240,12 +242,13 @@ class IppServer:
         uri = asked.find_uri("printer-uri") or asked.find_uri("job-uri")
         if uri is None:
             raise _no_queue(asked)
-        if uri.endswith(target.path):
+        if uri.endswith(target.named_path):
             return
-        named = self._targets.find(path_of(uri) or "")
+        named_path = path_of(uri) or ""
+        named = self._targets.find(named_path)
         if named is None:
             raise _no_queue(asked)
-        if named.queue.id != target.queue.id:
+        if named.queue.id != target.queue.id or token_in(named_path) not in (None, target.token):
             raise RefusedError(
                 Status.CLIENT_ERROR_BAD_REQUEST,
                 _("The request is for one queue and names another."),
@@ -263,7 +266,7 @@ class IppServer:
         source = connection.source
         where = Connection(source, request.secure, is_loopback(source))
         rule = ipp_operations.OPERATIONS[message.known_operation]  # type: ignore[index]
-        if rule.who is ipp_operations.Who.ANYONE:
+        if rule.who is ipp_operations.Who.ANYONE and target.token is None:
             return self._identifier.claimed(target, None, where)
         credentials = request.headers.get(hdrs.AUTHORIZATION)
         return await self._identifier.identify(target, asked, credentials, where)

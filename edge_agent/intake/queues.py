@@ -69,6 +69,10 @@ class Queues:
         self, target: Target, authority: str, *, secure: bool, loopback: bool
     ) -> PrinterAttributes:
         """Give the constant attributes, made anew when the queue's record has changed."""
+        if target.token is not None:  # Nothing that knows a token is remembered.
+            return PrinterAttributes(
+                self._face(target, authority, secure=secure, loopback=loopback), MORE
+            )
         key = (target.path, authority, secure)
         known = self._faces.get(key)
         if known is not None and known[0] is target:
@@ -119,11 +123,14 @@ class Queues:
             else ("requesting-user-name")
         )
         over_tls = "basic" if must_sign_in(account, queue, secure=True) else "requesting-user-name"
+        if target.token is not None:  # The path says who it is; nobody is asked for a password.
+            plain = "none" if plain == "none" else "requesting-user-name"
+            over_tls = "requesting-user-name"
         uris = []
         if plain != "none":
-            uris.append((f"ipp://{authority}{target.path}", "none", plain))
+            uris.append((f"ipp://{authority}{target.named_path}", "none", plain))
         if self._has_tls or not uris:
-            uris.append((f"ipps://{authority}{target.path}", "tls", over_tls))
+            uris.append((f"ipps://{authority}{target.named_path}", "tls", over_tls))
         return QueueFace(
             name=queue.path,
             info=queue.name,

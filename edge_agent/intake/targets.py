@@ -1,21 +1,28 @@
 """Which queue a path means.
 
 ``/ipp/print/<queue>`` where the gateway serves one account, ``/ipp/print/<account>/<queue>``
-always; behind it may stand ``/jobs/<number>``, as in the ``job-uri`` that we give.
+always; behind it may stand ``/t/<token>``, a print token for clients that cannot sign in, and
+``/jobs/<number>``, as in the ``job-uri`` that we give.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from shared.ids import AccountId, PrinterId, UserId
-from shared.messages.records import AccountRecord, PrinterRecord, QueueRecord, UserRecord
+from shared.messages.records import (
+    AccountRecord,
+    PrinterRecord,
+    QueueRecord,
+    UserRecord,
+)
 
 PREFIX: Final = "/ipp/print/"
 _JOBS: Final = "jobs"
+_T: Final = "t"  # of a print token
 _MOST_REMEMBERED: Final = 1024
 _LONGEST_PATH: Final = 512
 
@@ -39,16 +46,26 @@ class Target:
 
     account: AccountRecord
     queue: QueueRecord
-    path: str  # without a job: /ipp/print/pull
+    path: str  # without token and job: /ipp/print/pull
     printer: PrinterRecord | None = None  # of a direct queue
+    token: str | None = field(default=None, repr=False)  # never in a log
+
+    @property
+    def named_path(self) -> str:
+        """The path that the client uses, with its token; for answers to that client alone."""
+        return self.path if self.token is None else f"{self.path}/{_T}/{self.token}"
+
+    def with_token(self, token: str | None) -> Target:
+        return self if token is None else replace(self, token=token)
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path taken apart; ``job_number`` where it names a job."""
+    """A path taken apart; ``job_number`` where it names a job, ``token`` where it has one."""
 
     segments: tuple[str, ...]
     job_number: int | None = None
+    token: str | None = field(default=None, repr=False)
 
 
 def read_path(path: str) -> Path | None:
@@ -62,14 +79,25 @@ def read_path(path: str) -> Path | None:
             return None
         number = int(segments[-1])
         segments = segments[:-2]
-    if not 1 <= len(segments) <= 2 or not all(segments):  # noqa: PLR2004
+    token = None
+    if len(segments) > 2 and segments[-2] == _T:  # noqa: PLR2004
+        token, segments = segments[-1], segments[:-2]
+    if not 1 <= len(segments) <= 2 or not all(segments) or token == "":  # noqa: PLR2004
         return None
-    return Path(segments, number)
+    return Path(segments, number, token)
+
+
+def token_in(path: str) -> str | None:
+    """The print token in a path; a path without ``/t/`` costs nothing here."""
+    if f"/{_T}/" not in path:
+        return None
+    parts = read_path(path)
+    return parts.token if parts else None
 
 
 def job_number_in(path: str, target: Target) -> int | None:
     """The job's number in a path that names one."""
-    if len(path) == len(target.path):
+    if len(path) == len(target.named_path):
         return None
     parts = read_path(path)
     return parts.job_number if parts else None

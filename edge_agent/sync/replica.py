@@ -42,6 +42,7 @@ _SKEW: Final = timedelta(minutes=1)  # between the clocks of two primaries
 LOOKUP_FIELDS: Final[Mapping[str, str]] = {
     "account": "short_name",
     "card": "card_hash",
+    "print-token": "token_hash",
     "queue": "path",
     "terminal-code": "code_hash",
     "user": "username",
@@ -129,7 +130,7 @@ class Replica:
         return found[0] if found else None
 
     def lookup(self, kind: type[R], stream: str, key: str) -> R | None:
-        """Find by the kind's own key: card hash, user name, queue path, short name, code hash."""
+        """Find by the kind's own key: card hash, user name, queue path, hash of a code ..."""
         condition = "AND lookup = ? LIMIT 1"
         found = self._select(kind, stream, condition, (key,), index=_BY_LOOKUP)
         return found[0] if found else None

@@ -18,6 +18,7 @@ from shared.ids import (
     CardId,
     GatewayId,
     PrinterId,
+    PrintTokenId,
     QueueId,
     ReaderId,
     SiteId,
@@ -91,6 +92,18 @@ class CardRecord:
     last4: str
     hash_key_version: int = 1
     form_version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PrintTokenRecord:
+    """A token in the path of a queue, for clients that cannot sign in; its removal ends it."""
+
+    id: PrintTokenId
+    user_id: UserId
+    token_hash: str  # shared.secrets.hash_print_token
+    name: str
+    expires_at: datetime | None = None
+    queue_id: QueueId | None = None  # None: any queue that the person may use
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +222,7 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "account": AccountRecord,
     "user": UserRecord,
     "card": CardRecord,
+    "print-token": PrintTokenRecord,
     "site": SiteRecord,
     "printer": PrinterRecord,
     "queue": QueueRecord,

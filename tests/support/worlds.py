@@ -45,6 +45,8 @@ from control_plane.sites import service as sites
 from control_plane.sites.schemas import NewSite
 from control_plane.tenants import Tenant
 from control_plane.terminals import service as terminals
+from control_plane.tokens import service as tokens
+from control_plane.tokens.schemas import NewPrintToken
 from control_plane.users import service as users
 from control_plane.users.models import User
 from control_plane.users.schemas import NewUser
@@ -167,6 +169,8 @@ def _furnish_account(
     things["reader_id"] = _a_reader(session, account_id, holding, used.id)
     new_card = NewCard.model_validate({"user_id": things["user_id"], "number": "04A224B2C35E80"})
     things["card_id"] = cards.create(session, account_id, new_card, MAKER, vault=vault).id
+    new_token = NewPrintToken.model_validate({"user_id": things["user_id"], "name": mark})
+    things["token_id"] = tokens.create(session, account_id, new_token, MAKER)[0].id
     new_grant = NewGrant(permissions=(Permission.SEE_JOBS,), hours=1, reason=mark)
     grant = grants.create(session, account_id, new_grant, MAKER)
     grants.revoke(session, account_id, grant.id, MAKER)
@@ -235,6 +239,11 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
         "NewGroup": {"name": "new", "user_ids": [things.get("user_id")]},
         "NewRole": {"name": "new", "permissions": [permission]},
         "NewCard": {"user_id": things.get("user_id"), "number": "04B17C6A915D80"},
+        "NewPrintToken": {
+            "user_id": things.get("user_id"),
+            "queue_id": things.get("queue_id"),
+            "name": "new",
+        },
         "NewSite": {"name": "new"},
         "NewGateway": {"name": "new"},
         "NewPrinter": {
@@ -258,6 +267,9 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
             "address": "192.0.2.1",
             "port": 7001,
         },
+        "ReleaseJob": {"printer_id": things.get("printer_id", new_id())},
+        "ReassignJob": {"owner_id": things.get("user_id")},
+        "NewUpload": {"queue_id": things.get("queue_id", new_id())},
         "NewTerminalCode": {
             "printer_id": things.get("printer_id"),
             "reader_id": things.get("reader_id"),
