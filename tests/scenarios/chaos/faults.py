@@ -95,7 +95,7 @@ def broker_state_deleted(world: World) -> None:
 
 def line_down(world: World) -> None:
     world.house.wire.cut()
-    time.sleep(world.chance.uniform(0.2, 1.0))
+    time.sleep(world.chance.uniform(0.2, 0.8))
     world.house.wire.join()
 
 
@@ -109,7 +109,7 @@ def line_flaps(world: World) -> None:
 
 def line_half_open(world: World) -> None:
     world.house.wire.hang()
-    time.sleep(world.chance.uniform(0.5, 1.5))
+    time.sleep(world.chance.uniform(0.3, 1.0))
     world.house.wire.go_on()
 
 
@@ -125,7 +125,7 @@ def line_loses_packets(world: World) -> None:
     loss = Loss(world.house.wire.port)
     loss.begin()
     try:
-        time.sleep(1.5)
+        time.sleep(1.2)
     finally:
         loss.end()
 
@@ -134,7 +134,7 @@ def line_crawls(world: World) -> None:
     crawl = Crawl(world.house.wire.port)
     crawl.begin()
     try:
-        time.sleep(1.5)
+        time.sleep(1.2)
     finally:
         crawl.end()
 

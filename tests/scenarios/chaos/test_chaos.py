@@ -28,8 +28,10 @@ def test_after_every_fault_nothing_is_lost_doubled_or_out_of_order(
     tmp_path: Path, proof: Callable[[str], None]
 ) -> None:
     bus_environment()  # It must outlive the thread that the house is in.
-    for sentence in private_network.alone(lambda: live_through(tmp_path, FAULTS)):
+    said = private_network.alone(lambda: live_through(tmp_path, FAULTS))
+    for sentence in said:
         proof(sentence)
+    assert said[0].startswith(f"{FAULTS} faults ")
 
 
 def live_through(folder: Path, wanted: int) -> list[str]:

@@ -46,8 +46,10 @@ def test_two_weeks_without_a_line_are_told_within_five_minutes(
     tmp_path: Path, proof: Callable[[str], None]
 ) -> None:
     bus_environment()  # It must outlive the thread that the house is in.
-    for sentence in private_network.alone(lambda: _fortnight(tmp_path)):
+    said = private_network.alone(lambda: _fortnight(tmp_path))
+    for sentence in said:
         proof(sentence)
+    assert said[0].startswith(f"{DAYS} days offline: {JOBS} jobs accepted")
 
 
 def _fortnight(folder: Path) -> list[str]:
