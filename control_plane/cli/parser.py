@@ -68,6 +68,8 @@ def _running(nouns: Any) -> None:
     )
     _leaf(nouns, "migrate", "running.migrate", "bring the database to this program's schema")
     _leaf(nouns, "doctor", "running.doctor", "look for what keeps the primary from working")
+    batch = _leaf(nouns, "batch", "batch.run_batch", "run many commands, one a line")
+    batch.add_argument("file", nargs="?", default="-", help="lines of commands; - or none: input")
 
 
 def _tenancy(nouns: Any) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 TIMEOUT_SECONDS: Final = 60.0
+
+Command = tuple[str, Mapping[str, str | int]]  # "user add", and its options
 
 
 class CommandError(Exception):
@@ -66,3 +69,17 @@ class Primary:
         ]
         out = await run(self.program, *words, *flags, "--state", self.state, "--json", stdin=stdin)
         return json.loads(out) if out.strip() else None
+
+    async def batch(self, commands: Sequence[Command]) -> list[tuple[str, Any]]:
+        """Run many commands in one start of the program; each with what it answers."""
+        lines = [" ".join([name, *_flags(options)]) for name, options in commands]
+        argv = (self.program, "batch", "--state", self.state, "--json")
+        out = await run(*argv, stdin="\n".join(lines))
+        answers = [json.loads(line) for line in out.splitlines()]
+        return [(name, answer) for (name, _), answer in zip(commands, answers, strict=True)]
+
+
+def _flags(options: Mapping[str, str | int]) -> list[str]:
+    return [
+        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in options.items()
+    ]
