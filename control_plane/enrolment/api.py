@@ -12,7 +12,6 @@ from control_plane.database import Database, utc_now
 from control_plane.enrolment import service
 from control_plane.enrolment.service import EnrolmentRefusedError
 from control_plane.errors import NotFoundError
-from control_plane.gateways.models import Gateway
 from control_plane.pki.keys import KeyRing
 from control_plane.vault import Vault
 from shared.crypto.authority import CertificateError
@@ -62,7 +61,7 @@ def create_blueprint(enrolment: Enrolment) -> Blueprint:
 
 
 def _answer(
-    enrolment: Enrolment, kind: type[T], act: Callable[[Enrolment, T], tuple[Gateway, bytes]]
+    enrolment: Enrolment, kind: type[T], act: Callable[[Enrolment, T], service.Enrolled]
 ) -> Response:
     try:
         gateway, certificate = act(enrolment, _read(kind))
@@ -88,14 +87,14 @@ def _answer(
     return _json(codec.dumps(codec.to_plain(answer)), 200)
 
 
-def _enrol(enrolment: Enrolment, asked: EnrolRequest) -> tuple[Gateway, bytes]:
+def _enrol(enrolment: Enrolment, asked: EnrolRequest) -> service.Enrolled:
     with enrolment.database.writing() as session:
         return service.enrol(
             session, enrolment.keys.authority, asked, _source(), vault=enrolment.vault
         )
 
 
-def _renew(enrolment: Enrolment, asked: RenewRequest) -> tuple[Gateway, bytes]:
+def _renew(enrolment: Enrolment, asked: RenewRequest) -> service.Enrolled:
     with enrolment.database.writing() as session:
         return service.renew(session, enrolment.keys.authority, asked, _source())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -28,6 +28,7 @@ from shared.messages.enrolment import RENEW_CONTEXT, EnrolRequest, RenewRequest
 CODE_LIFE: Final = timedelta(hours=1)
 EXPIRED_FOR: Final = timedelta(days=400)  # how long an expired certificate still proves its holder
 _X25519_BYTES: Final = 32
+Enrolled: TypeAlias = tuple[Gateway, bytes]  # the gateway and its certificate
 
 
 class EnrolmentRefusedError(SpoolhouseError):
@@ -72,7 +73,7 @@ def create_code(
 
 def enrol(
     session: Session, issuer: Authority, request: EnrolRequest, source: str, *, vault: Vault
-) -> tuple[Gateway, bytes]:
+) -> Enrolled:
     """Redeem a code: the gateway and its certificate. Certificates it had before are revoked.
 
     Raises:
@@ -91,9 +92,7 @@ def enrol(
     return gateway, certificate
 
 
-def renew(
-    session: Session, issuer: Authority, request: RenewRequest, source: str
-) -> tuple[Gateway, bytes]:
+def renew(session: Session, issuer: Authority, request: RenewRequest, source: str) -> Enrolled:
     """Give a gateway its next certificate; the old one stays until it ends.
 
     An expired certificate still proves who its holder is, a revoked one does not.

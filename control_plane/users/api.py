@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -15,7 +15,6 @@ from control_plane.security.permissions import Permission
 from control_plane.users import importing
 from control_plane.users import service as users
 from control_plane.users.importing import Import
-from control_plane.users.models import User
 from control_plane.users.schemas import NewUser, UserChanges, UserView
 from shared.ids import UserId
 
@@ -107,7 +106,7 @@ def delete_user(session: Session, user_id: UserId) -> None:
     users.delete(session, caller().tenant, user_id, actor(), may=caller().permissions)
 
 
-def _views(session: Session, found: Sequence[User]) -> list[UserWithRoles]:
+def _views(session: Session, found: Sequence[Any]) -> list[UserWithRoles]:
     held = roles.roles_of_users(session, caller().tenant, [user.id for user in found])
     return [
         UserWithRoles(
