@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.calls import CallFailedError
 from edge_agent.jobs.errors import IllegalTransitionError, JobNotFoundError
-from edge_agent.jobs.model import Actor
+from edge_agent.jobs.model import Actor, Job
 from edge_agent.output.ipp_identify import identify
 from edge_agent.sync.commands import CommandRefusedError
 from shared.ids import AccountId, JobId, PrinterId, UserId, is_id
@@ -34,6 +34,7 @@ class Control:
         return {
             CommandKind.RELEASE_JOB: self._release,
             CommandKind.CANCEL_JOB: self._cancel,
+            CommandKind.REASSIGN_JOB: self._reassign,
             CommandKind.IDENTIFY_PRINTER: self._identify,
             CommandKind.DIAGNOSE: self._diagnose,
         }
@@ -58,15 +59,30 @@ class Control:
         return {"released": list(answer.released)}
 
     async def _cancel(self, command: Command) -> Mapping[str, Any]:
-        account_id = AccountId(_id(command, "account_id"))
-        job = await self._parts.jobs.find(JobId(_id(command, "job_id")))
-        if job is None or job.account_id != account_id:
-            raise CommandRefusedError("there is no such job here")
+        job = await self._find(command)
         try:
             canceled = await self._parts.jobs.cancel(job.id, Actor("command"))
         except (IllegalTransitionError, JobNotFoundError) as error:
             raise CommandRefusedError(str(error)) from None
         return {"state": canceled.state.keyword}
+
+    async def _reassign(self, command: Command) -> Mapping[str, Any]:
+        job, owner_id = await self._find(command), UserId(_id(command, "owner_id"))
+        if self._parts.directory.user(job.account_id, owner_id) is None:
+            raise CommandRefusedError("this gateway does not know the person")
+        try:
+            await self._parts.jobs.adopt(job.id, owner_id, Actor("command"))
+        except (IllegalTransitionError, JobNotFoundError) as error:
+            raise CommandRefusedError(str(error)) from None
+        return {"owner_id": owner_id}
+
+    async def _find(self, command: Command) -> Job:
+        """The job that a command is about, where it is of that account."""
+        account_id = AccountId(_id(command, "account_id"))
+        job = await self._parts.jobs.find(JobId(_id(command, "job_id")))
+        if job is None or job.account_id != account_id:
+            raise CommandRefusedError("there is no such job here")
+        return job
 
     async def _identify(self, command: Command) -> Mapping[str, Any]:
         printer = self._parts.directory.printer_of(

@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Literal
 
 from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 
 from control_plane.accounts import service as accounts
+from control_plane.commands import service as commands
+from control_plane.jobs import requests, uploads
 from control_plane.jobs import service as jobs
+from control_plane.jobs.schemas import (
+    CommandView,
+    NewUpload,
+    ReassignJob,
+    ReleaseJob,
+    UploadView,
+)
 from control_plane.jobs.views import JobDetailView, JobView, views_of
-from control_plane.request import account_id, caller
+from control_plane.request import account_id, actor, caller
 from control_plane.rest.routing import Items, Rest, TextQuery
 from control_plane.security.permissions import Permission
 from shared.ids import GatewayId, JobId, PrinterId, QueueId, UserId
@@ -50,6 +60,57 @@ def get_job(session: Session, job_id: JobId) -> JobDetailView:
     detail = jobs.get_job(session, account_id(), job_id)
     view = _masked(session, views_of(session, account_id(), [detail.job])[0])
     return JobDetailView.of(view, detail)
+
+
+@rest.get("/jobs/<job_id>/commands", Permission.SEE_JOBS, answer=Items[CommandView])
+def list_commands(session: Session, job_id: JobId) -> Items[CommandView]:
+    """List what was lately asked about a job, oldest first, and what became of it."""
+    job = jobs.get_job(session, account_id(), job_id).job
+    found = commands.list_about_job(session, caller().tenant, job.gateway_id, job_id)
+    return Items[CommandView](items=[CommandView.model_validate(row) for row in found])
+
+
+@rest.post(
+    "/jobs/<job_id>/release",
+    Permission.CHANGE_JOBS,
+    body=ReleaseJob,
+    answer=CommandView,
+    status=HTTPStatus.ACCEPTED,
+)
+def release_job(session: Session, job_id: JobId, body: ReleaseJob) -> CommandView:
+    """Ask the job's gateway to print it; the job's own timeline says when it has."""
+    asked = requests.release(session, account_id(), job_id, body.printer_id, actor())
+    return CommandView.model_validate(asked)
+
+
+@rest.post(
+    "/jobs/<job_id>/cancel",
+    Permission.CHANGE_JOBS,
+    answer=CommandView,
+    status=HTTPStatus.ACCEPTED,
+)
+def cancel_job(session: Session, job_id: JobId) -> CommandView:
+    """Ask the job's gateway to delete it with its documents."""
+    return CommandView.model_validate(requests.cancel(session, account_id(), job_id, actor()))
+
+
+@rest.post(
+    "/jobs/<job_id>/reassign",
+    Permission.CHANGE_JOBS,
+    body=ReassignJob,
+    answer=CommandView,
+    status=HTTPStatus.ACCEPTED,
+)
+def reassign_job(session: Session, job_id: JobId, body: ReassignJob) -> CommandView:
+    """Ask for a job that is nobody's to be given to a person."""
+    asked = requests.reassign(session, account_id(), job_id, body.owner_id, actor())
+    return CommandView.model_validate(asked)
+
+
+@rest.post("/jobs/uploads", Permission.CHANGE_JOBS, body=NewUpload, answer=UploadView)
+def create_upload(session: Session, body: NewUpload) -> UploadView:
+    """Get an address at a gateway for a document; 409 with the reason where there is none."""
+    return uploads.find_address(session, account_id(), body)
 
 
 def _shows_titles(session: Session) -> bool:

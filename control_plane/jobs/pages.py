@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
+from control_plane.jobs import requests, words
 from control_plane.jobs import service as jobs
-from control_plane.jobs import words
 from control_plane.paging import Page
 from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
@@ -29,7 +29,6 @@ from control_plane.web.tables import csv_response
 from shared.i18n import format_moment, gettext, mark
 from shared.ids import JobId, PrinterId, UserId
 from shared.job_states import Hold, JobState
-from shared.messages.commands import CommandKind
 
 _ = gettext
 bp = Blueprint("jobs", __name__, url_prefix="/jobs")
@@ -99,11 +98,9 @@ def live_job(job_id: str) -> ResponseReturnValue:
 def release_job(job_id: str) -> ResponseReturnValue:
     """Ask the job's home gateway to release it; its own event says when it has."""
     with writing() as session:
-        job = jobs.get_job(session, account_id(), JobId(job_id)).job
         chosen = PrinterId(request.form.get("printer_id", ""))
         printer = printers.get_printer(session, account_id(), chosen)
-        body = {"printer_id": printer.id, "owner_id": job.owner_id}
-        _ask(session, job, CommandKind.RELEASE_JOB, body)
+        requests.release(session, account_id(), JobId(job_id), printer.id, actor())
     flash(_("The gateway was asked to print it at %(printer)s.", printer=printer.name))
     return redirect(url_for("jobs.show_job", job_id=job_id), 303)
 
@@ -112,15 +109,9 @@ def release_job(job_id: str) -> ResponseReturnValue:
 @requires(Permission.CHANGE_JOBS)
 def delete_job(job_id: str) -> ResponseReturnValue:
     with writing() as session:
-        job = jobs.get_job(session, account_id(), JobId(job_id)).job
-        _ask(session, job, CommandKind.CANCEL_JOB, {})
+        requests.cancel(session, account_id(), JobId(job_id), actor())
     flash(_("The gateway was asked to delete it."))
     return redirect(url_for("jobs.show_job", job_id=job_id), 303)
-
-
-def _ask(session: Session, job: Any, kind: CommandKind, body: Mapping[str, Any]) -> None:
-    whole = {"account_id": job.account_id, "job_id": job.id, **body}
-    commands.ask(session, tenant(), job.gateway_id, kind, body=whole, by=actor())
 
 
 def _filters() -> dict[str, str]:

@@ -334,6 +334,7 @@ class JobService:
                 holds=holds,
                 owner_id=owner_id,
                 message=words.of_holds(holds),
+                detail={"owner_id": owner_id},  # else the primary would not hear whose it is
             )
 
         return await self.store.submit(work)

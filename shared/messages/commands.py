@@ -28,6 +28,7 @@ class CommandKind(Enum):
 
     RELEASE_JOB = "job.release"  # [account_id, job_id, printer_id, owner_id]
     CANCEL_JOB = "job.cancel"  # [account_id, job_id]
+    REASSIGN_JOB = "job.reassign"  # [account_id, job_id, owner_id]: nobody's job becomes theirs
     IDENTIFY_PRINTER = "printer.identify"  # [account_id, printer_id]
     DIAGNOSE = "gateway.diagnose"  # []
 

@@ -11,6 +11,7 @@ from edge_agent.control import Control
 from edge_agent.sync.commands import CommandRefusedError
 from shared.clock import SystemClock
 from shared.ids import CommandId, new_id
+from shared.job_states import Hold, JobEvent
 from shared.messages import codec
 from shared.messages.commands import Command, CommandKind
 from tests.support.ippeveprinter import ippeveprinter
@@ -63,6 +64,23 @@ async def test_a_job_is_canceled_for_its_own_account_only(site: Site) -> None:
     with pytest.raises(CommandRefusedError):
         await do(site, CommandKind.CANCEL_JOB, **{**job, "account_id": site.people.cedar.id})
     assert await do(site, CommandKind.CANCEL_JOB, **job) == {"state": "canceled"}
+
+
+async def test_only_nobodys_job_is_given_to_a_person_of_its_account(site: Site) -> None:
+    job = await a_job(site)
+    ben, cleo = site.people.alder.users["ben"].id, site.people.cedar.users["cleo"].id
+    with pytest.raises(CommandRefusedError):
+        await do(site, CommandKind.REASSIGN_JOB, **job, owner_id=ben)
+    hold = Hold.QUARANTINE
+    await site.agent.parts.jobs.store.submit(
+        lambda tx: tx.update_job(
+            tx.get_job(job["job_id"]), JobEvent.HELD, owner_id=None, holds=frozenset({hold})
+        )
+    )
+    with pytest.raises(CommandRefusedError, match="person"):
+        await do(site, CommandKind.REASSIGN_JOB, **job, owner_id=cleo)
+    assert await do(site, CommandKind.REASSIGN_JOB, **job, owner_id=ben) == {"owner_id": ben}
+    assert site.query("SELECT owner_id FROM jobs") == [(ben,)]
 
 
 async def test_a_printer_makes_itself_known(site: Site) -> None:

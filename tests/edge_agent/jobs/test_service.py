@@ -225,6 +225,7 @@ async def test_a_quarantined_job_waits_until_it_has_an_owner(jobs: Jobs) -> None
     job = await accept(jobs, owner_id=None, identity="unknown", holds=hold)
     job = await jobs.service.adopt(job.id, ADA, SYSTEM)
     assert job.holds == {Hold.OWNER}
+    assert facts_of(jobs)[-1]["body"]["detail"] == {"owner_id": ADA}
     assert (await jobs.service.release(ALDER, ADA, [], PRINTER, CARD)).released == (job.id,)
 
 
