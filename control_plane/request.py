@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 from flask import current_app, g
@@ -15,6 +15,7 @@ from control_plane.database import Database
 from control_plane.domains.models import Domain
 from control_plane.pki.keys import KeyRing
 from control_plane.security.caller import Caller
+from control_plane.security.rates import Rates
 from control_plane.settings import Settings
 from control_plane.tenants import Tenant
 from control_plane.vault import Vault
@@ -34,6 +35,7 @@ class Parts:
     broker_address: Callable[[], tuple[str, int]]
     # The broker is to be told who may connect: a gateway enrolled or was revoked.
     admission_changed: Callable[[], None] = lambda: None
+    rates: Rates = field(default_factory=Rates)
 
 
 def parts() -> Parts:

@@ -113,6 +113,14 @@ def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         good["content"] = {"application/json": {"schema": schema}}
     found = {str(operation.status.value): good}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    wait: dict[str, Any] = {
+        "Retry-After": {
+            "required": True,
+            "description": "in seconds",
+            "schema": {"type": "integer"},
+        }
+    }
     for status in _ALWAYS if operation.method == "GET" else (*_ALWAYS, *_CHANGES):
         found[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
+    found["429"]["headers"] = wait
     return found

@@ -117,6 +117,7 @@ def _from_key(session: Session, header: str) -> tuple[Credential, ApiKey]:
     row = api_keys.find_valid(session, key, request.remote_addr or "") if key else None
     if row is None:
         raise SignInNeededError("this API key is not valid here")
+    parts().rates.admit(row.id)
     known = {permission.value: permission for permission in Permission}
     held = frozenset(known[text] for text in row.permissions if text in known)
     return Credential(tenants.from_text(row.tenant), held, None, is_key=True), row

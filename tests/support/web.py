@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from control_plane.domains.schemas import NewDomain
 from control_plane.pki.keys import KeyRing
 from control_plane.request import Parts
 from control_plane.security import sessions
+from control_plane.security.rates import Rates
 from control_plane.tenants import Tenant
 from control_plane.users.models import User
 from control_plane.vault import Vault
@@ -28,13 +30,21 @@ from tests.support.houses import Town
 TESTER = Actor("cli", name="a test")
 
 
-def an_app(state: Path, database: Database, vault: Vault, *, pages: Sequence[str] = PAGES) -> Flask:
+def an_app(
+    state: Path,
+    database: Database,
+    vault: Vault,
+    *,
+    pages: Sequence[str] = PAGES,
+    rates: Rates | None = None,
+) -> Flask:
     parts = Parts(
         settings=settings.load(state),
         database=database,
         vault=vault,
         keys=KeyRing.open_or_create(state / "keys"),
         broker_address=lambda: ("127.0.0.1", 8883),
+        rates=rates or Rates(burst=math.inf),  # A test asks faster than any program should.
     )
     app = create_app(parts.settings, parts, pages=pages)
     app.testing = False  # Errors become answers, as in production.
