@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session
 
 from control_plane.commands import service as commands
 from control_plane.database import Database, utc_now
-from control_plane.feed import pages, service
+from control_plane.feed import service
+from control_plane.feed import signed_pages as pages
 from control_plane.feed.models import FeedStream
-from control_plane.feed.pages import Recipient
+from control_plane.feed.signed_pages import Recipient
 from control_plane.gateways import service as gateways
 from shared.ids import AccountId, GatewayId
 from shared.messages.feed import FeedAsk, FeedPage

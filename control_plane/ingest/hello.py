@@ -14,7 +14,7 @@ from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
-from control_plane.feed import pages
+from control_plane.feed import signed_pages as pages
 from control_plane.gateways import service as gateways
 from control_plane.ingest import marks
 from control_plane.ingest.models import GatewayBoot, GatewayHalt
