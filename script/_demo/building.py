@@ -90,7 +90,7 @@ def _things(site: Site) -> Iterator[Command]:
     direct = {"path": "direct", "name": PRINTER, "type": "direct", "identity": "claimed"}
     yield "queue add", {**home, "printer": PRINTER, **direct}
     for reader in site.readers:
-        where: dict[str, str | int] = {"role": str(reader.role), "address": "127.0.0.1"}
+        where: dict[str, str | int] = {"role": str(reader.role), "address": reader.host}
         where["port"] = reader.port
         what = {"gateway": GATEWAY, "printer": PRINTER, "mode": str(reader.mode)}
         yield "reader add", {**home, "name": str(reader.name), **what, **where}

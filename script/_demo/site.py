@@ -99,7 +99,9 @@ class Site:
 
     def _reader(self, name: str, mode: str, role: str) -> Reader:
         port, control = self.ports[f"reader {name}"], self.ports[f"control {name}"]
-        return Reader(name, mode, role, "127.0.0.1", port, control)
+        # One that connects comes from, and to, the address that the gateway listens on.
+        host = self.host if role == "server" else "127.0.0.1"
+        return Reader(name, mode, role, host, port, control)
 
     @property
     def printer_uri(self) -> str:

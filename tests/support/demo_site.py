@@ -81,7 +81,7 @@ class DemoSite:
         host, _, port = control.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=5) as reader:
             reader.sendall(card.encode() + b"\n")
-            assert reader.makefile().readline().strip() == "tapped"
+            assert reader.recv(100).strip() == b"tapped"
 
     def paper(self) -> list[Path]:
         """What the printer received, oldest first."""
