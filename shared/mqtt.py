@@ -210,8 +210,7 @@ class Connection:
             self._up = False
             self._client = None
             if client is not None:
-                client.disconnect()
-                client.loop_stop()
+                _let_go(client)
         return attempt.was_up, attempt.says or "closed"
 
     def _new_client(self, attempt: _Attempt) -> mqtt.Client:
@@ -278,6 +277,17 @@ class Connection:
         properties.SessionExpiryInterval = self.options.session_expiry_seconds
         properties.ReceiveMaximum = self.options.receive_maximum
         return properties
+
+
+def _let_go(client: mqtt.Client) -> None:
+    """End a client and its thread."""
+    client.disconnect()
+    try:
+        client.loop_stop()
+    except AttributeError:
+        # A loop that ends by itself at this very moment forgets its thread between paho's look at
+        # it and paho's join. It has ended; left to itself, this ended our thread and the link.
+        log.debug("paho's thread ended by itself")
 
 
 def _ack(client: mqtt.Client, mid: int, qos: int) -> None:
