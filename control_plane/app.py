@@ -40,6 +40,7 @@ PAGES: Final = (
     "control_plane.vendors.pages",
     "control_plane.domains.pages",
     "control_plane.portal.pages",
+    "control_plane.tokens.pages",
     "control_plane.recovery.pages",
 )
 _MAX_BODY: Final = 4 * 1024 * 1024  # Documents never come this way.

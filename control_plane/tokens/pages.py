@@ -1,0 +1,63 @@
+"""What a person makes for devices that cannot sign in, and how those are set up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from control_plane.errors import SpoolhouseError
+from control_plane.security.permissions import Permission
+from control_plane.tokens import service as tokens
+from control_plane.tokens.addresses import addresses
+from control_plane.tokens.schemas import NewPrintToken
+from control_plane.web.caller import account_id, actor, reading, requires, user_id, writing
+from control_plane.web.forms import Form, read
+from shared.i18n import gettext
+from shared.ids import PrintTokenId
+
+_ = gettext
+bp = Blueprint("tokens", __name__, url_prefix="/my/print-tokens")
+
+
+@bp.get("")
+@requires(Permission.OWN_JOBS)
+def list_tokens() -> ResponseReturnValue:
+    with reading() as session:
+        return _page(session, Form())
+
+
+@bp.post("")
+@requires(Permission.OWN_JOBS)
+def add_token() -> ResponseReturnValue:
+    """Make a token; this answer is the only one that shows it, so it is no redirect."""
+    form = Form({"name": request.form.get("name", "").strip(), "user_id": user_id()})
+    body = read(NewPrintToken, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                row, token = tokens.create(session, account_id(), body, actor())
+                made = addresses(session, account_id(), row, token)
+                return _page(session, Form(), name=row.name, made=made)
+        except SpoolhouseError as error:
+            form.refuse(error, ("name",))
+    with reading() as session:
+        return _page(session, form), 422
+
+
+@bp.post("/<token_id>/revoke")
+@requires(Permission.OWN_JOBS)
+def revoke_token(token_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        row = tokens.revoke(
+            session, account_id(), PrintTokenId(token_id), actor(), user_id=user_id()
+        )
+    flash(_("%(name)s can no longer print as you.", name=row.name))
+    return redirect(url_for("tokens.list_tokens"), 303)
+
+
+def _page(session: Session, form: Form, **made: Any) -> str:
+    mine = tokens.list_usable(session, account_id(), user_id())
+    return render_template("tokens/show.html", form=form, tokens=mine, **made)
