@@ -6,6 +6,9 @@ import contextlib
 import logging
 import os
 from pathlib import Path
+from typing import Final
+
+_LEAST_BYTES: Final = 1024 * 1024  # less would not hold a commit
 
 log = logging.getLogger(__name__)
 
@@ -18,15 +21,16 @@ class Reserve:
         self._size_bytes = size_bytes
 
     def fill(self) -> None:
-        """Take the space, where there is twice as much."""
+        """Take the space; on a small disk no more than a quarter of what is free."""
         if self._size_bytes == 0 or self._path.exists():
             return
         status = os.statvfs(self._path.parent)
-        if status.f_bavail * status.f_frsize < 2 * self._size_bytes:
+        size_bytes = min(self._size_bytes, status.f_bavail * status.f_frsize // 4)
+        if size_bytes < _LEAST_BYTES:
             return
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.posix_fallocate(descriptor, 0, self._size_bytes)
+            os.posix_fallocate(descriptor, 0, size_bytes)
         except OSError as error:
             log.warning("no disk space could be kept back: %s", error)
             self._path.unlink()
