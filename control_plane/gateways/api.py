@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from http import HTTPStatus
 
 from sqlalchemy.orm import Session
 
 from control_plane.enrolment import service as enrolment
+from control_plane.errors import InvalidError, NotFoundError
 from control_plane.gateways import service as gateways
 from control_plane.gateways.schemas import (
     GatewayChanges,
     GatewayStateView,
     GatewayView,
     NewGateway,
+    ServeAccount,
 )
 from control_plane.request import actor, caller, parts, vault
 from control_plane.rest.routing import Items, Rest, TextQuery, expected_version, items
@@ -85,6 +88,22 @@ def create_code(session: Session, gateway_id: GatewayId) -> EnrolmentCodeView:
         authority_pem=parts().keys.authority.pem,
     )
     return EnrolmentCodeView(gateway_id=gateway.id, code=str(code), expires_at=expires_at)
+
+
+@rest.post(
+    "/gateways/<gateway_id>/accounts",
+    Permission.CHANGE_THINGS,
+    body=ServeAccount,
+    answer=None,
+    status=HTTPStatus.NO_CONTENT,
+)
+def serve_account(session: Session, gateway_id: GatewayId, body: ServeAccount) -> None:
+    """Let a gateway of one's own serve an account: as a vendor, one below; asked twice, once."""
+    gateway = gateways.get_own(session, caller().tenant, gateway_id)
+    try:
+        gateways.serve(session, gateway, body.account_id, actor(), vault=vault())
+    except NotFoundError as error:
+        raise InvalidError("account_id", str(error)) from None
 
 
 @rest.delete("/gateways/<gateway_id>/accounts/<served_id>", Permission.CHANGE_THINGS)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints
 
 from control_plane.schemas import Body, Identifier, Name, Port, View
-from shared.ids import SiteId
+from shared.ids import AccountId, SiteId
 
 ServiceName = Literal[
     "ipp",
@@ -55,6 +55,10 @@ class GatewayChanges(Body):
     site_id: Annotated[SiteId, Identifier] | None = None
     services: dict[ServiceName, Service] | None = None
     trusted_hosts: tuple[Host, ...] | None = None
+
+
+class ServeAccount(Body):
+    account_id: Annotated[AccountId, Identifier]
 
 
 class GatewayView(View):

@@ -116,6 +116,7 @@ def a_world(database: Database, vault: Vault) -> Mapping[str, Holding]:
             above = VendorId(world[parent].tenant.id)
             account = accounts.create(session, above, new, MAKER, vault=vault)
             world[name] = Holding(name, tenants.account(account.id), f"{name}.localhost", parent)
+            world[parent].things["served_id"] = account.id
     for holding in world.values():
         with database.writing() as session:
             _furnish(session, vault, holding)
@@ -267,6 +268,7 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
             "address": "192.0.2.1",
             "port": 7001,
         },
+        "ServeAccount": {"account_id": things.get("served_id")},
         "ReleaseJob": {"printer_id": things.get("printer_id", new_id())},
         "ReassignJob": {"owner_id": things.get("user_id")},
         "NewUpload": {"queue_id": things.get("queue_id", new_id())},

@@ -9,16 +9,22 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from control_plane import tenants
+from control_plane.accounts import service as accounts
+from control_plane.accounts.schemas import NewAccount
 from control_plane.audit.models import AuditEvent
 from control_plane.cards.models import Card
 from control_plane.database import Database
 from control_plane.feed.models import FeedRow
+from control_plane.gateways import service as gateways
+from control_plane.gateways.schemas import NewGateway
 from control_plane.rest import api
 from control_plane.security import api_keys
 from control_plane.security.api_keys import NewApiKey
-from control_plane.security.permissions import ACCOUNT_ROLES
+from control_plane.security.permissions import ACCOUNT_ROLES, VENDOR_ROLES
 from control_plane.sites.models import Site
 from control_plane.vault import Vault
+from control_plane.vendors import service as vendors
+from control_plane.vendors.schemas import NewVendor
 from tests.support.houses import TESTER, Town
 from tests.support.web import an_app, give_domains
 
@@ -230,3 +236,30 @@ def test_a_list_asks_the_same_number_of_questions_however_long_it_is(
         ask("POST", "/sites", {"name": f"Site {n}"})
         ask("POST", "/users", {"username": f"person {n}"})
     assert {path: questions(path) for path in before} == before
+
+
+def test_a_vendors_gateway_serves_an_account_below_it_and_no_other(
+    app: Flask, database: Database, town: Town, vault: Vault
+) -> None:
+    vendor = tenants.vendor(town.vendor.id)
+    with database.writing() as session:
+        gateway = gateways.create(session, vendor, NewGateway(name="Van"), TESTER, vault=vault)
+        stranger = vendors.create(session, NewVendor(name="Wanda"), TESTER)
+        new = NewAccount(name="Dogwood", short_name="dogwood")
+        dogwood = accounts.create(session, stranger.id, new, TESTER, vault=vault)
+        new_key = NewApiKey(name="x", permissions=tuple(VENDOR_ROLES["administrator"]))
+        _, key = api_keys.create(session, vendor, new_key, TESTER)
+    client = app.test_client(use_cookies=False)
+
+    def serve(account_id: str) -> int:
+        return client.post(
+            f"/api/v1/gateways/{gateway.id}/accounts",
+            json={"account_id": account_id},
+            base_url="https://localhost",
+            headers={"Authorization": f"Bearer {key}", "Idempotency-Key": account_id},
+        ).status_code
+
+    assert [serve(town.alder.account.id) for _ in range(2)] == [204, 204]
+    assert serve(dogwood.id) == 422
+    with database.reading() as session:
+        assert gateways.served_accounts(session, gateway.id) == [town.alder.account.id]
