@@ -42,6 +42,7 @@ PAGES: Final = (
     "control_plane.portal.pages",
     "control_plane.tokens.pages",
     "control_plane.recovery.pages",
+    "control_plane.rest.pages",
 )
 _MAX_BODY: Final = 4 * 1024 * 1024  # Documents never come this way.
 

@@ -61,7 +61,13 @@ def _account() -> Iterator[tuple[str, Sequence[Place | None]]]:
         ),
     )
     yield (_("Look back"), (_place(_("Audit"), "audit.list_events", Permission.SEE_AUDIT),))
-    yield (_("Account"), (_place(_("Settings"), "settings.show", Permission.SEE_SETTINGS),))
+    yield (
+        _("Account"),
+        (
+            _place(_("Settings"), "settings.show", Permission.SEE_SETTINGS),
+            _place(_("API"), "api_docs.show", Permission.SEE_SETTINGS),
+        ),
+    )
     yield (_("Yours"), (_place(_("My jobs"), "portal.show", Permission.OWN_JOBS),))
 
 
@@ -78,6 +84,7 @@ def _vendor() -> Iterator[tuple[str, Sequence[Place | None]]]:
         ),
     )
     yield (_("Look back"), (_place(_("Audit"), "audit.list_events", Permission.SEE_AUDIT),))
+    yield (_("Vendor"), (_place(_("API"), "api_docs.show", Permission.SEE_SETTINGS),))
 
 
 def _place(title: str, endpoint: str, permission: Permission) -> Place | None:

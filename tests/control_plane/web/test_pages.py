@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from control_plane.app import create_app
+from control_plane.rest import api
 from tests.support.houses import PASSWORD
 from tests.support.primary_site import Site, a_site, live_a_day, send_titles
 
@@ -24,6 +25,7 @@ PAGES = (
     "/settings",
     "/my",
     "/find?q=re",
+    "/api-docs",
 )
 
 
@@ -220,3 +222,15 @@ def test_what_was_asked_of_the_gateway_stands_in_the_jobs_way(ada: FlaskClient, 
     page = ada.get(f"/jobs/{held}", base_url=base).text
     assert "Asked to print it" in page
     assert "the gateway has not answered yet" in page
+
+
+def test_the_apis_own_page_tells_of_every_route_without_the_outside_world(
+    ada: FlaskClient,
+) -> None:
+    page = ada.get("/api-docs", base_url="https://alder.localhost").text
+    for path, methods in api.describe()["paths"].items():
+        for method in methods:
+            assert f"{method.upper()} {path}" in page
+    assert "https://" not in page.replace("https://alder.localhost", "")
+    document = ada.get("/api/v1/openapi.json", base_url="https://alder.localhost")
+    assert document.status_code == 200
