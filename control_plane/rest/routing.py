@@ -169,7 +169,7 @@ def _change(
         return Response(json.dumps(known.body), status=known.status, mimetype=_JSON)
     answer = _answer(view(session, **given), operation.status)
     once: frozenset[str] = getattr(operation.answer, "SHOWN_ONCE", frozenset())
-    body = {name: value for name, value in answer.get_json().items() if name not in once}
+    body = {name: value for name, value in (answer.get_json() or {}).items() if name not in once}
     idempotency.keep(session, caller(), key, asked, status=answer.status_code, body=body)
     return answer
 
