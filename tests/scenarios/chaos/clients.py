@@ -19,7 +19,7 @@ from shared.ipp.values import MimeMediaType, Name
 from tests.scenarios.chaos.house import PASSWORD
 
 _TIMEOUT_SECONDS: Final = 12.0
-_PAUSE_SECONDS: Final = 0.12
+_PAUSE_SECONDS: Final = 0.4  # the printer keeps up: what settles slowly is then the link
 _EVERY_PULL: Final = 4  # every fourth job waits for a tap
 
 
