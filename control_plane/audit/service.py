@@ -103,9 +103,12 @@ def on_gateway_audit(
 ) -> None:
     """Add what gateways saw; a fact that is known by its id already is left as it is."""
     by_tenant: dict[str, list[AuditRecorded]] = {}
+    gateway = gateways.get_by_id(session, gateway_id)
+    # What concerns no account (a stranger at a terminal) is told to whoever owns the gateway.
+    home = gateway.tenant if gateway is not None else str(INSTALLATION)
     for fact in facts:
-        owner = tenants.account(fact.account_id) if fact.account_id else INSTALLATION
-        by_tenant.setdefault(str(owner), []).append(fact)
+        owner = str(tenants.account(fact.account_id)) if fact.account_id else home
+        by_tenant.setdefault(owner, []).append(fact)
     for text in sorted(by_tenant):  # One order of locks for all.
         tenant = tenants.from_text(text)
         if tenant.account_id and not gateways.find_service(session, gateway_id, tenant.account_id):
