@@ -93,7 +93,9 @@ class Measure:
             load.run(s.uri, s.user, document, clients, self.seconds, scratch=self.scratch)
             for s in self.servers
         ]
-        return table.loads(name, results, in_bytes=size >= LARGE)
+        row = table.loads(name, results, in_bytes=size >= LARGE)
+        print(f"    {' | '.join(row.cells)} | {row.ratio}", file=sys.stderr, flush=True)
+        return row
 
 
 def _clients(number: int) -> str:
