@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 120
@@ -31,8 +32,8 @@ class Site:
         pid: int = self._read()["gateway_pid"]
         return pid
 
-    def _read(self) -> dict[str, dict[str, str]]:
-        site: dict[str, dict[str, str]] = json.loads(self.site_json.read_text())
+    def _read(self) -> dict[str, Any]:
+        site: dict[str, Any] = json.loads(self.site_json.read_text())
         return site
 
 
