@@ -111,7 +111,7 @@ class Ledgers:
                 self.facts.gone.append(row)
             elif kept.get((epoch, seq)) != row:
                 self.untold += 1
-                if row["kind"] == "usage.recorded":
+                if row["kind"] == "usage.recorded" or row["body"].get("event") == "started":
                     self.paper_untold.add(jobs.get(row["body"]["job_id"], ""))
         self.lost_with_a_disk |= set(jobs.values()) - stay - known
 
@@ -225,9 +225,15 @@ class Ledgers:
             for title, state, reasons in primary.execute("SELECT title, state, reasons FROM jobs")
         }
         told = self._uncertain_ever(primary) | self.paper_untold
+        query = (
+            "SELECT title FROM job_events JOIN jobs ON jobs.id = job_events.job_id"
+            " WHERE event = 'started'"
+        )
+        begun = Counter(row[0] for row in primary.execute(query))
         for title in sorted({*paper, *charged}):
             out, paid = paper[title], charged[title]
-            if out > 1 and title not in told and paid < out:
+            # A box that was set back in the middle of a job told that it began, and no more.
+            if out > 1 and title not in told and max(paid, begun[title]) < out:
                 yield f"{title} came out {out} times and was told {paid} times"
             if paid > out:
                 yield f"{title} was charged {paid} times and came out {out} times"
