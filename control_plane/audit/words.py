@@ -82,7 +82,6 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "job.release": mark("print a job"),
     "job.cancel": mark("delete a job"),
     "job.reassign": mark("give a job to its person"),
-    "job.reassign": mark("give a job to its person"),
     "printer.identify": mark("let a printer make itself known"),
     "gateway.diagnose": mark("tell how it is"),
 }

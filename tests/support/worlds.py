@@ -272,9 +272,6 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
         "ReleaseJob": {"printer_id": things.get("printer_id", new_id())},
         "ReassignJob": {"owner_id": things.get("user_id")},
         "NewUpload": {"queue_id": things.get("queue_id", new_id())},
-        "ReleaseJob": {"printer_id": things.get("printer_id", new_id())},
-        "ReassignJob": {"owner_id": things.get("user_id")},
-        "NewUpload": {"queue_id": things.get("queue_id", new_id())},
         "NewTerminalCode": {
             "printer_id": things.get("printer_id"),
             "reader_id": things.get("reader_id"),
