@@ -123,3 +123,16 @@ def count_serving(session: Session, ids: Sequence[AccountId]) -> dict[AccountId,
         .group_by(GatewayAccount.account_id)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def count_served(session: Session, account_id: AccountId) -> dict[GatewayId, int]:
+    """Count the accounts of each gateway that serves this one."""
+    ours = select(GatewayAccount.gateway_id).where(
+        GatewayAccount.account_id == account_id, GatewayAccount.ended_at.is_(None)
+    )
+    rows = session.execute(
+        select(GatewayAccount.gateway_id, func.count())
+        .where(GatewayAccount.gateway_id.in_(ours), GatewayAccount.ended_at.is_(None))
+        .group_by(GatewayAccount.gateway_id)
+    )
+    return {row[0]: row[1] for row in rows}

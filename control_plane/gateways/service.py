@@ -31,6 +31,7 @@ list_gateways = repository.list_gateways
 states = repository.states
 names = repository.names
 count_serving = repository.count_serving
+count_served = repository.count_served
 find_by_id = repository.get_by_id
 find_by_name = repository.find_by_name
 

@@ -119,13 +119,12 @@ def _form_page(session: Session, form: Form, queue: Any) -> str:
 def _addresses(session: Session, queue: Any) -> list[dict[str, Any]]:
     """Where people print to: one address per gateway that serves the account."""
     short_name = accounts.get_account(session, account_id()).short_name
-    found = []
+    served, found = gateways.count_served(session, account_id()), []
     for gateway in gateways.serving_gateways(session, account_id()):
         service = gateway.services.get("ipp") or {}
         if not service.get("enabled", True) or not service.get("port"):
             continue
-        several = len(gateways.served_accounts(session, gateway.id)) > 1
-        path = f"{short_name}/{queue.path}" if several else queue.path
+        path = f"{short_name}/{queue.path}" if served[gateway.id] > 1 else queue.path
         host = service.get("host", "")
         if host in ("0.0.0.0", "::", ""):  # noqa: S104
             host = gateway.trusted_hosts[0] if gateway.trusted_hosts else _("gateway-address")
