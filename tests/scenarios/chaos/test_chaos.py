@@ -100,6 +100,7 @@ def _sentences(world: World, tally: Tally) -> list[str]:
     return [
         f"{tally.done.total()} faults in {tally.seconds:.0f} s, {tally.hits} hit work in flight",
         f"settled after {tally.slowest_seconds:.1f} s at most",
+        f"the printer waited for a dead sender and was switched off and on {world.switched} times",
         f"{len(told.asked)} jobs sent, {len(told.accepted)} accepted, {len(told.refused)} refused",
         f"{len(told.unanswered)} unanswered, {sum(paper.values())} sheets of {len(paper)} jobs",
         "no answer: " + ", ".join(f"{n} x {why}" for why, n in told.silences.most_common()),

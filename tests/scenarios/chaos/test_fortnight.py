@@ -101,7 +101,7 @@ def _fetch(house: House, people: dict[str, str], senders: list[str], chance: ran
     comers = chance.sample(senders, min(TAPS_A_DAY, len(senders)))
     for name in comers:
         assert house.tap(people[name])
-    wait_until(lambda: not _on_the_way(house), "the printer is done", 120)
+    wait_until(lambda: not _on_the_way(house), "the printer is done", 900)
     return len(comers)
 
 
