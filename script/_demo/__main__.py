@@ -56,9 +56,9 @@ def prepare(folders: Folders, options: Options, *, reset: bool) -> tuple[Site, b
     folders.site.unlink(missing_ok=True)  # of a demo that was killed: nothing runs yet
     made = None if reset else folders.read_made()
     if made is not None:
-        wanted = {"listen": options.listen, "printer": options.printer}
+        wanted = {"listen": options.listen, "printer": options.printer, "at": str(folders.root)}
         taken = [part for part, port in made["ports"].items() if not ports.is_free(port)]
-        if made["options"] != wanted:
+        if made.get("options") != wanted:
             say("The demo was built for other options; it begins afresh.")
             made = None
         elif taken:
@@ -73,7 +73,11 @@ def prepare(folders: Folders, options: Options, *, reset: bool) -> tuple[Site, b
         for sentence in said:
             say(sentence)
         made = fresh(chosen)
-        made["options"] = {"listen": options.listen, "printer": options.printer}
+        made["options"] = {
+            "listen": options.listen,
+            "printer": options.printer,
+            "at": str(folders.root),
+        }
     folders.make()
     return Site(folders, options, made), is_fresh
 
