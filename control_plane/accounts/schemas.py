@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
+from control_plane.database import utc_now
 from control_plane.schemas import Body, Language, Name, Seconds, ShortName, TimeZone, View
+
+WARN_BEFORE: Final = timedelta(days=14)
 
 
 class NewAccount(Body):
@@ -53,3 +56,14 @@ class LicenceView(View):
     kind: str
     devices: int
     expires_at: datetime
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def warning(self) -> str | None:
+        """What an expired licence means, from two weeks before; null where all is well."""
+        left = self.expires_at - utc_now()
+        if left > WARN_BEFORE:
+            return None
+        if left > timedelta():
+            return f"the licence ends in {left.days} days; then no printer can be added"
+        return "the licence has expired; printing goes on, and no printer can be added"

@@ -74,6 +74,7 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("domain.verified", "ok"): mark("The domain %(what)s was verified"),
     ("role.created", "ok"): mark("%(who)s made the role %(what)s"),
     ("grant.given", "ok"): mark("%(who)s let the vendor look in for a time"),
+    ("grant.used", "ok"): mark("%(who)s of the vendor looked in"),
     ("grant.revoked", "ok"): mark("%(who)s ended the look of the vendor"),
     ("job.released", "ok"): mark("%(who)s released a job"),
     ("job.canceled", "ok"): mark("%(who)s deleted a job"),

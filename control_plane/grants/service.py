@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ from shared.ids import AccountId, UserId, VendorId, new_id
 
 list_grants = repository.list_grants
 open_accounts = repository.open_accounts
+_LOOKED_IN: Final = "grant.used"
 
 
 def create(
@@ -85,3 +87,21 @@ def permissions_under(
     held = repository.in_force(session, account_id, vendor_id, user_id, utc_now())
     granted = {known[text] for grant in held for text in grant.permissions if text in known}
     return frozenset(granted) - NEVER_GRANTED
+
+
+def has_looked_in(session: Session, account_id: AccountId, session_id: str) -> bool:
+    """Whether the account's audit tells already that somebody looks in, in this session."""
+    seen = audit.list_events(
+        session, tenants.account(account_id), event=_LOOKED_IN, subject_id=session_id, limit=1
+    )
+    return bool(seen.items)
+
+
+def look_in(session: Session, account_id: AccountId, session_id: str, by: Actor) -> None:
+    """Write down, once for each session, that somebody of the vendor looks in."""
+    if has_looked_in(session, account_id, session_id):
+        return
+    audit.record(
+        session, tenants.account(account_id), _LOOKED_IN, by, subject_kind="session",
+        subject_id=session_id,
+    )  # fmt: skip

@@ -17,6 +17,7 @@ from control_plane.audit.actor import Actor
 from control_plane.database import utc_now
 from control_plane.domains.names import split_host
 from control_plane.errors import ForbiddenError, NotFoundError, SignInNeededError, SpoolhouseError
+from control_plane.grants import service as grants
 from control_plane.request import parts, reading, writing
 from control_plane.roles import service as roles
 from control_plane.security import api_keys, routes, sessions, tenancy
@@ -67,9 +68,22 @@ def check() -> None:
     if needs is None:
         raise ForbiddenError("a route that says what it needs")
     caller.check(*sorted(needs, key=lambda permission: permission.value))
+    _tell_who_looks_in(caller)
     if request.method not in _SAFE and caller.session_id:
         with writing() as session:
             sessions.mark_seen(session, caller.session_id, utc_now())
+
+
+def _tell_who_looks_in(caller: Caller) -> None:
+    """Let the account read who of its vendor came in; the one row that a GET may write."""
+    account_id, session_id = caller.tenant.account_id, caller.session_id
+    if not caller.is_descended or account_id is None or session_id is None:
+        return
+    with reading() as session:
+        is_told = grants.has_looked_in(session, account_id, session_id)
+    if not is_told:
+        with writing() as session:
+            grants.look_in(session, account_id, session_id, caller.actor)
 
 
 def _identify(session: Session) -> None:

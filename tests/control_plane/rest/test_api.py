@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +264,16 @@ def test_a_vendors_gateway_serves_an_account_below_it_and_no_other(
     assert serve(dogwood.id) == 422
     with database.reading() as session:
         assert gateways.served_accounts(session, gateway.id) == [town.alder.account.id]
+
+
+@pytest.mark.parametrize(
+    ("days", "says"), [(29, None), (3, "ends in 2 days"), (-1, "printing goes on")]
+)
+def test_a_licence_that_ends_is_told_to_programs_in_time(
+    ask: Ask, database: Database, town: Town, days: int, says: str | None
+) -> None:
+    with database.writing() as session:
+        licence = accounts.licence(session, town.alder.account.id)
+        licence.expires_at = datetime.now(UTC) + timedelta(days=days)
+    warning = ask("GET", "/account/licence").json["warning"]
+    assert says in warning if says else warning is None

@@ -7,6 +7,7 @@ from flask import Flask
 
 from control_plane import request as current
 from control_plane import tenants
+from control_plane.audit import service as audit
 from control_plane.database import Database
 from control_plane.grants import service as grants
 from control_plane.grants.schemas import NewGrant
@@ -175,6 +176,13 @@ def test_a_vendor_looks_into_an_account_only_under_its_grant(
     with database.writing() as session:
         grant = grants.create(session, town.alder.account.id, new, TESTER)
     assert vic.get(path).text == f"account:{town.alder.account.id}"
+    again = signed_in(app, database, "vic.localhost", town.vic)
+    assert [again.get(path).status_code for _ in range(3)] == [200] * 3
+    with database.reading() as session:
+        looks = audit.list_events(
+            session, tenants.account(town.alder.account.id), event="grant.used"
+        )
+    assert [look.actor_id for look in looks.items] == [town.vic.id] * 2  # once for each session
     assert vic.get(f"/accounts/{town.cedar.account.id}/whose").status_code == 403
     assert vic.get("/accounts/01990000-0000-7000-8000-000000000000/whose").status_code == 404
     with database.writing() as session:
