@@ -259,6 +259,7 @@ def _until_parked(world: World) -> None:
 
     wait_until(parked, "the primary notices two boxes", SETTLE_SECONDS)
     world.parked += 1
+    world.ledgers.clones += 1
 
 
 def _choose(world: World, box: Program) -> None:

@@ -105,6 +105,7 @@ def _sentences(world: World, tally: Tally) -> list[str]:
         f"{len(told.unanswered)} unanswered, {sum(paper.values())} sheets of {len(paper)} jobs",
         "no answer: " + ", ".join(f"{n} x {why}" for why, n in told.silences.most_common()),
         f"{ledgers.facts.count} facts: 0 lost, 0 doubled, 0 out of order",
+        f"{len(ledgers.fell_together)} lines of two cloned boxes fell together in a timeline",
         f"{ledgers.untold} facts went with a disk that was set back before they were told",
         f"twice on paper by boxes that were cloned or set back, told as such: {twice}",
         ", ".join(f"{name} {times}" for name, times in sorted(tally.done.items())),
