@@ -13,6 +13,7 @@ from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_STARTED_AS_INIT: Final = os.getpid() == 1  # a container's first process has children of its own
 
 
 def die_with_parent() -> None:
@@ -24,7 +25,7 @@ def die_with_parent() -> None:
     if _LIBC is None:
         return
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1 and os.getpid() != 1:  # The parent died before we asked.
+    if os.getppid() == 1 and not _STARTED_AS_INIT:  # The parent died before we asked.
         os._exit(1)
 
 

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from shared import processes
 
 PARENT = """
@@ -15,6 +17,15 @@ from shared.processes import die_with_parent
 child = subprocess.Popen(["sleep", "60"], preexec_fn=die_with_parent)
 print(child.pid, flush=True)
 sys.stdin.read()
+"""
+
+FIRST = """
+import os, subprocess, time
+from shared.processes import die_with_parent
+child = subprocess.Popen(["sleep", "60"], preexec_fn=die_with_parent)
+time.sleep(0.3)
+print(os.getpid(), child.poll(), flush=True)
+child.kill()
 """
 
 
@@ -47,3 +58,16 @@ def test_a_leftover_is_ended_and_a_stranger_with_its_pid_is_not(tmp_path: Path) 
         processes.write_pid_file(path, child.pid)
         assert processes.end_leftover(path)
         assert child.wait() == -signal.SIGTERM
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="a process namespace needs root")
+def test_the_first_process_of_a_container_has_children_that_live() -> None:
+    started = subprocess.run(
+        ["unshare", "--pid", "--fork", sys.executable, "-c", FIRST],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert started.stdout.split() == ["1", "None"]
