@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from http import HTTPStatus
+from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -29,6 +30,8 @@ class GatewayDetailView(GatewayView):
 
 
 class EnrolmentCodeView(View):
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"code"})
+
     gateway_id: str
     code: str
     expires_at: datetime

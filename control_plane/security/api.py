@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,8 @@ class ApiKeyView(View):
 
 
 class NewApiKeyView(ApiKeyView):
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"key"})
+
     key: str  # shown this once
 
 

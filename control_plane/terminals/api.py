@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -16,6 +17,8 @@ rest = Rest("terminals", __name__)
 
 
 class TerminalCodeView(View):
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"code"})
+
     id: str
     code: str
     expires_at: datetime
