@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.processes import die_with_parent, end
+from shared.processes import die_with_parent
 
 
 def run(*command: str) -> str:
@@ -54,11 +56,27 @@ class Computer:
                 [*self.inside, *command], cwd=cwd, env=dict(self.environment),
                 stdin=subprocess.DEVNULL, stdout=words, stderr=words,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads hold locks here
+                process_group=0,
             )  # fmt: skip
         try:
             yield process
         finally:
-            end(process, timeout_seconds=8)
+            _end_group(process)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a command with all that it started: a shell does not end what runs in it."""
+    for number, seconds in ((signal.SIGTERM, 8.0), (signal.SIGKILL, 3.0)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            process.poll()
+            try:
+                os.killpg(process.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.05)
 
 
 @contextmanager
