@@ -61,11 +61,11 @@ class Primary:
 
     async def ask(self, *words: str, stdin: str | None = None, **options: str | int | None) -> Any:
         """Run ``spoolhouse <words> --<options> --json``; returns what it answers."""
+        # With "=": a password may begin with a hyphen.
         flags = [
-            text
+            f"--{name.replace('_', '-')}={value}"
             for name, value in options.items()
             if value is not None
-            for text in (f"--{name.replace('_', '-')}", str(value))
         ]
         out = await run(self.program, *words, *flags, "--state", self.state, "--json", stdin=stdin)
         return json.loads(out) if out.strip() else None
@@ -81,5 +81,5 @@ class Primary:
 
 def _flags(options: Mapping[str, str | int]) -> list[str]:
     return [
-        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in options.items()
+        f"--{name.replace('_', '-')}={shlex.quote(str(value))}" for name, value in options.items()
     ]
