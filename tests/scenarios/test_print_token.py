@@ -63,7 +63,10 @@ def test_a_cups_queue_with_a_token_prints_as_its_owner(
     with private_cups() as cups:
         cups.add_queue("office", uri)
         cups.run("lp", "-d", "office", "-U", "root", "-t", title, str(a_document(tmp_path, title)))
-        job = wait_for(lambda: demo.job(title), f"the job; CUPS says {cups.log()[-4000:]}", 60)
+        try:
+            job = wait_for(lambda: demo.job(title), "the job", 90)
+        finally:
+            print(cups.log()[-20_000:])  # pytest shows it when the job did not come
     assert (job["state"], job["identity"], job["owner"]) == ("pending-held", "verified", "ada")
     assert files_with(demo.folder, token["token"]) == []
     wait_for(lambda: token["id"] in tokens_used(demo), "the use in the audit")
