@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 import sys
@@ -46,16 +45,26 @@ def play_reader(address: str, card: str) -> None:
     """Be a network reader of the kind that connects to its gateway, for one card."""
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=5) as connection:
-            connection.sendall(card.encode() + b"\r\n")
-            # A reader that hangs up at once is no reader: stay, as real ones do.
-            connection.settimeout(1)
-            with contextlib.suppress(TimeoutError):
-                if connection.recv(100) == b"":
-                    sys.exit(f"tap: {address} does not take cards from this computer")
+        connection = socket.create_connection((host.strip("[]"), int(port)), timeout=5)
     except (OSError, ValueError) as error:
         sys.exit(f"tap: no gateway waits for a reader at {address} ({error})")
+    with connection:
+        if not stays_connected(connection, card):
+            sys.exit(f"tap: {address} does not take cards from this computer")
     print(f"{card} at {address}: tapped")
+
+
+def stays_connected(connection: socket.socket, card: str) -> bool:
+    """Send the card; whether the gateway keeps the connection, as it does with its readers."""
+    try:
+        connection.sendall(card.encode() + b"\r\n")
+        # A reader that hangs up at once is no reader: stay, as real ones do.
+        connection.settimeout(1)
+        return connection.recv(100) != b""
+    except TimeoutError:
+        return True
+    except ConnectionError:  # It hung up before it read the card.
+        return False
 
 
 def main() -> None:
