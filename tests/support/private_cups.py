@@ -68,6 +68,10 @@ class PrivateCups:
 
     def add_queue(self, name: str, uri: str, model: str = "everywhere") -> None:
         self.run("lpadmin", "-p", name, "-E", "-v", uri, "-m", model)
+        if model == "everywhere":
+            # lpadmin answers before cupsd has asked the printer what it can do: a job that comes
+            # in between is aborted ("Unable to convert file 0 to printable format").
+            wait_for(lambda: f'Printer "{name}" is now available' in self.log(), "the queue", 30)
 
 
 @contextmanager
