@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+from typing import Final
+
+_PROGRESS: Final = [""]
 
 
 def is_soak() -> bool:
@@ -23,3 +26,16 @@ def seed() -> int:
 def randomness(name: str) -> random.Random:
     """A generator for one test: same seed and name, same numbers."""
     return random.Random(f"{seed()}/{name}")
+
+
+def progress(done: int, total: int, what: str = "") -> None:
+    """Note how far a long test has come; script/soak says it once a minute."""
+    _PROGRESS[0] = f"{done} of {total} {what}".rstrip()
+
+
+def progress_so_far() -> str:
+    return _PROGRESS[0]
+
+
+def forget_progress() -> None:
+    _PROGRESS[0] = ""
