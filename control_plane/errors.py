@@ -4,7 +4,16 @@ from __future__ import annotations
 
 
 class SpoolhouseError(Exception):
-    """A refusal that its asker can understand; the text is a sentence for people."""
+    """A refusal that its asker can understand; the text is a sentence for people.
+
+    ``text`` is English with ``%(name)s`` places for ``values``: pages show it in their reader's
+    language, programs read it as it is.
+    """
+
+    def __init__(self, text: str, **values: object) -> None:
+        super().__init__(text % values if values else text)
+        self.text = text
+        self.values = values
 
 
 class NotFoundError(SpoolhouseError):
@@ -19,16 +28,16 @@ class NotFoundError(SpoolhouseError):
 class InvalidError(SpoolhouseError):
     """A value cannot be used (422); ``field`` names it."""
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, field: str, sentence: str, **values: object) -> None:
+        super().__init__(sentence, **values)
         self.field = field
 
 
 class ConflictError(SpoolhouseError):
     """It contradicts what is there (409); ``field`` names the value where there is one."""
 
-    def __init__(self, sentence: str, field: str | None = None) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, field: str | None = None, **values: object) -> None:
+        super().__init__(sentence, **values)
         self.field = field
 
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from control_plane.groups.models import Group, GroupMember
 from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.users.models import User
 from shared.ids import AccountId, UserId
 
 
@@ -45,6 +46,45 @@ def members(session: Session, account_id: AccountId, group_id: str) -> Sequence[
     ).all()
 
 
+def list_people(
+    session: Session,
+    account_id: AccountId,
+    group_id: str,
+    *,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[User]:
+    """List the people of a group by name."""
+    query = (
+        select(User)
+        .join(GroupMember, GroupMember.user_id == User.id)
+        .join(Group, GroupMember.group_id == Group.id)
+        .where(Group.account_id == account_id, Group.id == group_id)
+    )
+    return paginate(session, query, (User.display_name, User.id), cursor=cursor, limit=limit)
+
+
+def sizes(session: Session, account_id: AccountId, ids: Sequence[str]) -> dict[str, int]:
+    """Count the people of some groups; a group without anybody is not in it."""
+    rows = session.execute(
+        select(GroupMember.group_id, func.count())
+        .join(Group, GroupMember.group_id == Group.id)
+        .where(Group.account_id == account_id, Group.id.in_(ids))
+        .group_by(GroupMember.group_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def list_of_user(session: Session, account_id: AccountId, user_id: UserId) -> Sequence[Group]:
+    """List the groups somebody is in, by name."""
+    return session.scalars(
+        select(Group)
+        .join(GroupMember, GroupMember.group_id == Group.id)
+        .where(Group.account_id == account_id, GroupMember.user_id == user_id)
+        .order_by(Group.name, Group.id)
+    ).all()
+
+
 def groups_of_user(session: Session, account_id: AccountId, user_id: UserId) -> tuple[str, ...]:
     return tuple(
         session.scalars(
@@ -53,6 +93,17 @@ def groups_of_user(session: Session, account_id: AccountId, user_id: UserId) -> 
             .where(Group.account_id == account_id, GroupMember.user_id == user_id)
             .order_by(Group.id)
         )
+    )
+
+
+def add_members(session: Session, group_id: str, user_ids: Sequence[UserId]) -> None:
+    session.add_all(GroupMember(group_id=group_id, user_id=user_id) for user_id in user_ids)
+    session.flush()
+
+
+def remove_member(session: Session, group_id: str, user_id: UserId) -> None:
+    session.execute(
+        delete(GroupMember).where(GroupMember.group_id == group_id, GroupMember.user_id == user_id)
     )
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -11,12 +11,19 @@ from control_plane.changes import check_version
 from control_plane.errors import ConflictError, InvalidError, NotFoundError
 from control_plane.groups import repository
 from control_plane.groups.models import Group
-from control_plane.groups.schemas import GroupChanges, NewGroup
+from control_plane.groups.schemas import GroupChanges, NewGroup, NewMembers
+from control_plane.paging import Page
+from control_plane.queues import repository as queues
+from control_plane.tenants import Tenant
 from control_plane.users import service as users
+from control_plane.users.models import User
 from shared.ids import AccountId, UserId, new_id
 
 list_groups = repository.list_groups
 members = repository.members
+sizes = repository.sizes
+list_of_user = repository.list_of_user
+queues_open_to = queues.open_to_groups
 
 
 def create(session: Session, account_id: AccountId, new: NewGroup, by: Actor) -> Group:
@@ -63,14 +70,92 @@ def update(
     return group
 
 
-def delete(session: Session, account_id: AccountId, group_id: str, by: Actor) -> None:
+def list_people(
+    session: Session, account_id: AccountId, group_id: str, *, cursor: str | None = None
+) -> Page[User]:
+    """List a group's people by name.
+
+    Raises:
+        NotFoundError: There is no such group.
+    """
+    get_group(session, account_id, group_id)
+    return repository.list_people(session, account_id, group_id, cursor=cursor)
+
+
+def add_people(
+    session: Session, account_id: AccountId, group_id: str, body: NewMembers, by: Actor
+) -> Sequence[User]:
+    """Put people into a group by their user names; all of them, or none.
+
+    Returns who was not in it before.
+
+    Raises:
+        InvalidError: Somebody is not known here; the text names them.
+    """
     group = get_group(session, account_id, group_id)
+    tenant = tenants.account(account_id)
+    found = [_find(session, tenant, name) for name in dict.fromkeys(body.usernames)]
+    there = set(repository.members(session, account_id, group_id))
+    added = [user for user in found if user.id not in there]
+    if added:
+        repository.add_members(session, group_id, [user.id for user in added])
+        for user in added:
+            users.publish(session, tenant, user)
+        _audit_people(session, group, by, added=[user.username for user in added])
+    return added
+
+
+def remove_person(
+    session: Session, account_id: AccountId, group_id: str, user_id: UserId, by: Actor
+) -> User:
+    """Take somebody out of a group.
+
+    Raises:
+        NotFoundError: There is no such group, or they are not in it.
+    """
+    group = get_group(session, account_id, group_id)
+    tenant = tenants.account(account_id)
+    if group_id not in repository.groups_of_user(session, account_id, user_id):
+        raise NotFoundError("member", user_id)
+    user = users.get_user(session, tenant, user_id)
+    repository.remove_member(session, group_id, user_id)
+    users.publish(session, tenant, user)
+    _audit_people(session, group, by, removed=[user.username])
+    return user
+
+
+def delete(session: Session, account_id: AccountId, group_id: str, by: Actor) -> None:
+    """Remove a group; its people stay.
+
+    Raises:
+        ConflictError: A queue is open to it: without the group it would be shut, or open to all.
+    """
+    group = get_group(session, account_id, group_id)
+    if opened := queues.open_to_groups(session, account_id, [group_id]).get(group_id):
+        raise ConflictError(
+            "the queue %(queue)s is open to this group; take it out there first",
+            queue=opened[0].name,
+        )
     _set_members(session, account_id, group_id, ())
     session.delete(group)
     session.flush()
     audit.record(
         session, tenants.account(account_id), "group.deleted", by, subject_kind="group",
         subject_id=group_id, detail={"name": group.name},
+    )  # fmt: skip
+
+
+def _find(session: Session, tenant: Tenant, username: str) -> User:
+    user = users.find_by_username(session, tenant, username)
+    if user is None:
+        raise InvalidError("usernames", "nobody here is called %(name)s", name=username)
+    return user
+
+
+def _audit_people(session: Session, group: Group, by: Actor, **who: list[str]) -> None:
+    audit.record(
+        session, tenants.account(group.account_id), "group.changed", by, subject_kind="group",
+        subject_id=group.id, detail={"name": group.name, **who},
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import String, cast, or_, select
 from sqlalchemy.orm import Session
 
 from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
@@ -41,3 +41,21 @@ def names(session: Session, account_id: AccountId, ids: Sequence[QueueId]) -> di
         select(Queue.id, Queue.name).where(Queue.account_id == account_id, Queue.id.in_(ids))
     )
     return {row.id: row.name for row in rows}
+
+
+def open_to_groups(
+    session: Session, account_id: AccountId, group_ids: Sequence[str]
+) -> dict[str, list[Queue]]:
+    """List the queues that each of some groups may use because they name it."""
+    # The list is JSON; an identifier in it has one way of being written.
+    named = cast(Queue.group_ids, String)
+    found: dict[str, list[Queue]] = {}
+    if not group_ids:
+        return found
+    query = select(Queue).where(
+        Queue.account_id == account_id, or_(*(named.contains(key) for key in group_ids))
+    )
+    for queue in session.scalars(query.order_by(Queue.name, Queue.id)):
+        for key in set(queue.group_ids) & set(group_ids):
+            found.setdefault(key, []).append(queue)
+    return found

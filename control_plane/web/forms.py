@@ -18,6 +18,8 @@ _SAID: Final[Mapping[str, str]] = {
     "missing": mark("Please fill this in."),
     "string_too_short": mark("Please fill this in, a little longer."),
     "string_too_long": mark("This is too long."),
+    "too_long": mark("These are too many at once."),
+    "too_short": mark("Please fill this in."),
     "string_pattern_mismatch": mark("This is not written the way it must be."),
     "int_parsing": mark("Please give a number."),
     "greater_than_equal": mark("This number is too small."),
@@ -42,7 +44,7 @@ class Form:
         if not isinstance(error, InvalidError | ConflictError):
             raise error
         name = error.field if error.field in set(fields) else ""
-        self.errors[name or ""] = sentence(str(error))
+        self.errors[name or ""] = said(error)
 
 
 def read(kind: type[B], form: Form) -> B | None:
@@ -63,7 +65,12 @@ def _sentence(kind: str, message: str) -> str:
     return sentence(message.removeprefix("Value error, "))
 
 
-def sentence(text: str) -> str:
-    """Write a refusal as a sentence, in the reader's language where we have it."""
-    said = _(text)
-    return f"{said[:1].upper()}{said[1:]}{'' if said.endswith(('.', '!', '?')) else '.'}"
+def said(error: SpoolhouseError) -> str:
+    """Write a refusal as a sentence in the reader's language."""
+    return sentence(error.text, **error.values)
+
+
+def sentence(text: str, **values: object) -> str:
+    """Write a message as a sentence, in the reader's language where we have it."""
+    words = _(text, **values)
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '!', '?')) else '.'}"

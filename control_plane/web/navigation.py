@@ -50,6 +50,7 @@ def _account() -> Iterator[tuple[str, Sequence[Place | None]]]:
         _("People"),
         (
             _place(_("Users and cards"), "users.list_users", Permission.SEE_PEOPLE),
+            _place(_("Groups"), "groups.list_groups", Permission.SEE_PEOPLE),
             _place(_("Roles"), "roles.list_roles", Permission.SEE_PEOPLE),
         ),
     )

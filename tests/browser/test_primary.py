@@ -215,7 +215,7 @@ def test_every_page_fits_and_is_accessible(
     own = f"/users/{site.town.ada.id}"
     paths = (
         "/", "/jobs", f"/jobs/{held}", "/printers", "/printers/new", "/users", own, "/sites",
-        f"/gateways/{site.town.alder.gateway.id}", "/queues", "/queues/new", "/audit", "/my", "/roles", "/settings",
+        f"/gateways/{site.town.alder.gateway.id}", "/queues", "/queues/new", "/audit", "/my", "/roles", "/groups", "/settings",
         "/find?q=re", "/no-such-page",
     )  # fmt: skip
     options: dict[str, Any] = LOOKS[look]

@@ -17,7 +17,16 @@ from shared.i18n import DOMAIN, LOCALE_FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("shared", "edge_agent", "control_plane")
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "mark": None}
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "mark": None,
+    # Refusals are shown on pages, too: their text is collected where they are raised.
+    "InvalidError": (2,),
+    "ConflictError": (1,),
+    "SpoolhouseError": (1,),
+}
 METHODS = [
     ("**/static/**", "ignore"),
     ("**.py", "python"),

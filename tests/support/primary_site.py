@@ -24,6 +24,8 @@ from control_plane.domains import service as domains
 from control_plane.domains.schemas import NewDomain
 from control_plane.gateways import service as gateways
 from control_plane.gateways.schemas import GatewayChanges, NewGateway
+from control_plane.groups import service as groups
+from control_plane.groups.schemas import NewGroup
 from control_plane.jobs import service as jobs
 from control_plane.models import Base
 from control_plane.pki import certificates
@@ -196,6 +198,12 @@ class _Day:
         for user, number in ((self.town.ada, "04A1B2C3D4E5F6"), (self.town.ben, "1B2C3D5E680")):
             card = NewCard(user_id=user.id, number=number)
             cards.create(self.session, self.account_id, card, VERA, vault=self.vault)
+        people = NewGroup(name="Accounting", user_ids=(self.town.ada.id, self.town.ben.id))
+        group = groups.create(self.session, self.account_id, people, VERA)
+        invoices = NewQueue(
+            name="Invoices", path="invoices", type=QueueType.PULL, group_ids=(group.id,)
+        )
+        queues.create(self.session, self.account_id, invoices, VERA)
 
     def hear(self, gateway_id: GatewayId, age: timedelta) -> None:
         gateways.on_enrolled(self.session, gateway_id, b"\x09" * 32, VERA, vault=self.vault)

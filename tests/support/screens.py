@@ -51,6 +51,7 @@ def pages(site: Site, held: str) -> Iterator[tuple[str, str]]:
     yield "queues", "/queues"
     yield "queue", f"/queues/{town.alder.pull.id}"
     yield "audit", "/audit"
+    yield "groups", "/groups"
     yield "roles", "/roles"
     yield "settings", "/settings"
     yield "my", "/my"

@@ -1,0 +1,147 @@
+"""Groups of people: who is in them, and which queues they open."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from control_plane.errors import ConflictError, SpoolhouseError
+from control_plane.groups import service as groups
+from control_plane.groups.schemas import GroupChanges, NewGroup, NewMembers
+from control_plane.security.permissions import Permission
+from control_plane.web.caller import account_id, actor, reading, requires, writing
+from control_plane.web.forms import Form, read
+from shared.i18n import gettext, ngettext
+from shared.ids import UserId
+
+_ = gettext
+bp = Blueprint("groups", __name__, url_prefix="/groups")
+
+
+@bp.get("")
+@requires(Permission.SEE_PEOPLE)
+def list_groups() -> ResponseReturnValue:
+    with reading() as session:
+        return _list_page(session, Form())
+
+
+@bp.post("")
+@requires(Permission.CHANGE_PEOPLE)
+def add_group() -> ResponseReturnValue:
+    form = Form({"name": request.form.get("name", "").strip()})
+    body = read(NewGroup, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                group = groups.create(session, account_id(), body, actor())
+        except SpoolhouseError as error:
+            form.refuse(error, ("name",))
+        else:
+            flash(_("The group %(name)s was made. Put people into it.", name=group.name))
+            return redirect(url_for("groups.show_group", group_id=group.id), 303)
+    with reading() as session:
+        return _list_page(session, form), 422
+
+
+@bp.get("/<group_id>")
+@requires(Permission.SEE_PEOPLE)
+def show_group(group_id: str) -> ResponseReturnValue:
+    with reading() as session:
+        return _group_page(session, group_id, Form())
+
+
+@bp.post("/<group_id>")
+@requires(Permission.CHANGE_PEOPLE)
+def rename_group(group_id: str) -> ResponseReturnValue:
+    form = Form({"name": request.form.get("name", "").strip()})
+    body = read(GroupChanges, form)
+    if body is not None and body.name:
+        try:
+            with writing() as session:
+                groups.update(session, account_id(), group_id, body, actor())
+        except SpoolhouseError as error:
+            form.refuse(error, ("name",))
+        else:
+            flash(_("Saved."))
+            return redirect(url_for("groups.show_group", group_id=group_id), 303)
+    form.errors.setdefault("name", _("Please fill this in."))
+    with reading() as session:
+        return _group_page(session, group_id, form), 422
+
+
+@bp.post("/<group_id>/people")
+@requires(Permission.CHANGE_PEOPLE)
+def add_people(group_id: str) -> ResponseReturnValue:
+    form = Form({"usernames": request.form.get("usernames", "")})
+    body = read(NewMembers, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                added = groups.add_people(session, account_id(), group_id, body, actor())
+        except SpoolhouseError as error:
+            form.refuse(error, ("usernames",))
+        else:
+            flash(
+                ngettext("%(num)s person was added.", "%(num)s people were added.", len(added))
+                if added
+                else _("They were in this group already.")
+            )
+            return redirect(url_for("groups.show_group", group_id=group_id), 303)
+    with reading() as session:
+        return _group_page(session, group_id, form), 422
+
+
+@bp.post("/<group_id>/people/<user_id>/remove")
+@requires(Permission.CHANGE_PEOPLE)
+def remove_person(group_id: str, user_id: str) -> ResponseReturnValue:
+    with writing() as session:
+        user = groups.remove_person(session, account_id(), group_id, UserId(user_id), actor())
+    flash(_("%(name)s is no longer in this group.", name=user.display_name))
+    return redirect(url_for("groups.show_group", group_id=group_id), 303)
+
+
+@bp.post("/<group_id>/delete")
+@requires(Permission.CHANGE_PEOPLE)
+def delete_group(group_id: str) -> ResponseReturnValue:
+    try:
+        with writing() as session:
+            groups.delete(session, account_id(), group_id, actor())
+    except ConflictError as error:
+        form = Form()
+        form.refuse(error, ())
+        with reading() as session:
+            return _group_page(session, group_id, form), 409
+    flash(_("The group was removed; its people stay."))
+    return redirect(url_for("groups.list_groups"), 303)
+
+
+def _list_page(session: Session, form: Form) -> str:
+    page = groups.list_groups(
+        session,
+        account_id(),
+        text=request.args.get("q") or None,
+        cursor=request.args.get("cursor") or None,
+    )
+    ids = [group.id for group in page.items]
+    return render_template(
+        "groups/list.html",
+        page=page,
+        form=form,
+        sizes=groups.sizes(session, account_id(), ids),
+        queues=groups.queues_open_to(session, account_id(), ids),
+    )
+
+
+def _group_page(session: Session, group_id: str, form: Form) -> str:
+    group = groups.get_group(session, account_id(), group_id)
+    return render_template(
+        "groups/show.html",
+        group=group,
+        form=form,
+        page=groups.list_people(
+            session, account_id(), group_id, cursor=request.args.get("cursor") or None
+        ),
+        size=groups.sizes(session, account_id(), [group_id]).get(group_id, 0),
+        queues=groups.queues_open_to(session, account_id(), [group_id]).get(group_id, []),
+    )
