@@ -8,7 +8,7 @@ from control_plane.cards.models import Card
 from control_plane.commands.models import Command, PrimaryEpoch
 from control_plane.database import Base
 from control_plane.domains.models import Domain
-from control_plane.enrolment.models import GatewayCertificate, GatewayCode
+from control_plane.enrolment.models import EnrolmentRequest, GatewayCertificate, GatewayCode
 from control_plane.feed.models import FeedRow, FeedStream
 from control_plane.gateways.models import Gateway, GatewayAccount, GatewayState
 from control_plane.grants.models import Grant
@@ -21,6 +21,7 @@ from control_plane.ingest.models import (
     ParkedRow,
 )
 from control_plane.jobs.models import Job, JobCount, JobEvent, UsageRow
+from control_plane.primaries.models import Installation, PrimaryProcess, Schedule
 from control_plane.printers.models import Printer
 from control_plane.queues.models import Queue
 from control_plane.readers.models import Reader
@@ -42,6 +43,7 @@ __all__ = [
     "Card",
     "Command",
     "Domain",
+    "EnrolmentRequest",
     "FeedRow",
     "FeedStream",
     "Gateway",
@@ -55,6 +57,7 @@ __all__ = [
     "Group",
     "GroupMember",
     "IdempotencyKey",
+    "Installation",
     "Job",
     "JobCount",
     "JobEvent",
@@ -64,11 +67,13 @@ __all__ = [
     "OneTimeLink",
     "ParkedRow",
     "PrimaryEpoch",
+    "PrimaryProcess",
     "PrintToken",
     "Printer",
     "Queue",
     "Reader",
     "Role",
+    "Schedule",
     "SignInFailures",
     "Site",
     "Terminal",

@@ -1,11 +1,14 @@
 """The schema of the database: which revision it has, and how it gets the newest one.
 
-SQLite is migrated by the primary itself at its start. PostgreSQL may serve several primaries: it
-is migrated by ``spoolhouse migrate``, once, by a person or a deployment.
+SQLite, and a PostgreSQL in which nothing is yet, are made ready by the primary itself at its start.
+A PostgreSQL in use may serve several primaries: it is migrated by ``spoolhouse migrate``, once, by
+a person or a deployment.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +17,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from control_plane.database import Database
 from control_plane.models import Base
 
 _FOLDER: Final = Path(__file__).with_name("migrations")
+_LOCK: Final = 0x53706F6F6C  # "Spool": two programs do not migrate one database at once
 
 
 class SchemaError(Exception):
@@ -46,21 +50,48 @@ def current_revision(database: Database) -> str | None:
 def migrate(database: Database, revision: str = "head") -> tuple[str | None, str | None]:
     """Bring the database to a revision, all or nothing; returns the ones before and after."""
     before = current_revision(database)
-    with database.engine.begin() as connection:
+    with _changing(database) as connection:
         command.upgrade(config(connection), revision)
     return before, current_revision(database)
 
 
 def downgrade(database: Database, revision: str) -> None:
-    with database.engine.begin() as connection:
+    with _changing(database) as connection:
         command.downgrade(config(connection), revision)
+
+
+@contextmanager
+def _changing(database: Database) -> Iterator[Connection]:
+    """A transaction in which tables may be made anew, one process at a time."""
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    with database.engine.connect() as connection:
+        if is_sqlite:
+            # A table that is made anew is dropped first: rows that refer to it would go with it.
+            _say(connection, "PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                if not is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})
+                yield connection
+                if is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first():
+                    raise SchemaError("the migration would leave rows that refer to nothing")
+        finally:
+            if is_sqlite:
+                _say(connection, "PRAGMA foreign_keys=ON")
+
+
+def _say(connection: Connection, pragma: str) -> None:
+    """Say it to the driver, outside of every transaction."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute(pragma)
 
 
 def prepare(database: Database) -> None:
     """Make the database ready for this program.
 
     Raises:
-        SchemaError: It is PostgreSQL and not migrated, or newer than this program.
+        SchemaError: It is a PostgreSQL of an older program, or newer than this one.
     """
     current, newest = current_revision(database), newest_revision()
     if current == newest:
@@ -68,7 +99,7 @@ def prepare(database: Database) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     if current is not None and current not in known:
         raise SchemaError(f"the database is newer ({current}) than this program ({newest})")
-    if database.engine.dialect.name != "sqlite":
+    if database.engine.dialect.name != "sqlite" and current is not None:
         raise SchemaError(f"the database has revision {current}; run: spoolhouse migrate")
     migrate(database)
 

@@ -26,6 +26,8 @@ class Account(Versioned, Base):
     claimed_allowed: Mapped[bool] = mapped_column(default=True)
     offline_limit_seconds: Mapped[int | None]
     card_needs_pin: Mapped[bool] = mapped_column(default=False)
+    # A box with a right code waits until somebody has compared its key and approved it.
+    gateways_need_approval: Mapped[bool] = mapped_column(default=False)
     hash_key_version: Mapped[int] = mapped_column(default=1)
 
 

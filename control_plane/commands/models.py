@@ -40,3 +40,5 @@ class PrimaryEpoch(Base):
     epoch: Mapped[int] = mapped_column(primary_key=True)
     began_at: Mapped[datetime]
     why: Mapped[str]
+    # A restore forgot what was from here to ``began_at``: certificates of that time are unknown.
+    lost_since: Mapped[datetime | None]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from control_plane.database import Base
@@ -38,3 +38,23 @@ class GatewayCertificate(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     why: Mapped[str]  # enrolment | renewal
+    key_fingerprint: Mapped[str] = mapped_column(default="")  # hex SHA-256 of its public key
+
+
+class EnrolmentRequest(Base):
+    """A box with a right code that waits for somebody's approval; it asks again until then."""
+
+    __tablename__ = "enrolment_requests"
+
+    code_hash: Mapped[str] = mapped_column(primary_key=True)
+    gateway_id: Mapped[GatewayId] = mapped_column(
+        ForeignKey("gateways.id", ondelete="CASCADE"), index=True
+    )
+    key_fingerprint: Mapped[str]  # hex SHA-256 of the public key that asks; another is another box
+    sealing_key: Mapped[bytes] = mapped_column(LargeBinary)
+    host_name: Mapped[str]
+    source: Mapped[str]
+    asked_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    is_approved: Mapped[bool | None]

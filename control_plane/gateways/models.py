@@ -41,6 +41,7 @@ class GatewayState(Base):
     received: Mapped[dict[str, Any]] = mapped_column(default=dict)  # stream to cursor
     running: Mapped[dict[str, Any]] = mapped_column(default=dict)  # stream to cursor, errors
     health: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    pushed_by: Mapped[str | None] = mapped_column(index=True)  # the primary that brings it changes
 
 
 class GatewayAccount(Base):

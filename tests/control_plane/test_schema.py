@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,19 @@ def test_one_can_go_back_and_forth_also_with_data(empty: Database) -> None:
     a_town(empty, Vault(b"k" * 32))
 
 
-def test_sqlite_is_prepared_by_the_primary_and_postgresql_by_a_person(empty: Database) -> None:
+def test_an_empty_database_is_prepared_by_whoever_comes_first(empty: Database) -> None:
+    others = [Database(str(empty.engine.url.render_as_string(hide_password=False)))] * 3
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(schema.prepare, [empty, *others]):
+            pass
+    others[0].close()
+    assert schema.current_revision(empty) == schema.newest_revision()
+
+
+def test_a_sqlite_in_use_is_migrated_by_the_primary_and_postgresql_by_a_person(
+    empty: Database,
+) -> None:
+    schema.migrate(empty, "0001")
     if empty.engine.dialect.name == "sqlite":
         schema.prepare(empty)
         assert schema.current_revision(empty) == schema.newest_revision()
