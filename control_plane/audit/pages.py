@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -10,18 +10,17 @@ from sqlalchemy.orm import Session
 from control_plane.audit import service as audit
 from control_plane.audit import words
 from control_plane.gateways import service as gateways
-from control_plane.paging import Page
+from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
 from control_plane.users import service as users
 from control_plane.web.caller import reading, requires, tenant
-from control_plane.web.tables import csv_response
+from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import GatewayId, PrinterId, UserId
 
 _ = gettext
 bp = Blueprint("audit", __name__, url_prefix="/audit")
-_EXPORT = 200
 
 
 @bp.get("")
@@ -41,13 +40,15 @@ def list_events() -> ResponseReturnValue:
 @bp.get("/export.csv")
 @requires(Permission.SEE_AUDIT)
 def export_events() -> ResponseReturnValue:
-    with reading() as session:
-        rows = _rows(session, _events(session, None, limit=_EXPORT).items)
+    names = ("at", "sentence", "event", "outcome", "where", "source")
+
+    def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
+        page = _events(session, cursor, EXPORT_LIMIT)
+        rows = _rows(session, page.items)
+        return [[row[name] for name in names] for row in rows], page.next_cursor
+
     header = [_("When"), _("What"), _("Event"), _("Outcome"), _("Where"), _("From")]
-    lines = [
-        (r["at"], r["sentence"], r["event"], r["outcome"], r["where"], r["source"]) for r in rows
-    ]
-    return csv_response("audit", header, lines)
+    return csv_response("audit", header, every_row(read_some))
 
 
 def _filters() -> dict[str, str]:
@@ -68,7 +69,7 @@ def _subjects() -> list[tuple[str, str]]:
     ]
 
 
-def _events(session: Session, cursor: str | None, limit: int = 50) -> Page[Any]:
+def _events(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
     filters = _filters()
     return audit.list_events(
         session,
@@ -76,6 +77,7 @@ def _events(session: Session, cursor: str | None, limit: int = 50) -> Page[Any]:
         event=filters["about"] or None,
         outcome=filters["outcome"] or None,
         text=filters["q"] or None,
+        order=request.args.get("order", ""),
         cursor=cursor,
         limit=limit,
     )

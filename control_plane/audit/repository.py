@@ -1,14 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from control_plane.audit.models import AuditChain, AuditEvent
-from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.tenants import Tenant
 from control_plane.upsert import insert_for
+
+# The order in which they were written is the order of the chain.
+_SORTS: Final[Mapping[str, Column]] = {"when": AuditEvent.seq}
 
 
 def next_link(session: Session, tenant: Tenant) -> AuditChain:
@@ -55,6 +59,7 @@ def list_events(
     subject_id: str | None = None,
     actor_id: str | None = None,
     text: str | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[AuditEvent]:
@@ -71,7 +76,10 @@ def list_events(
     if text:
         query = query.where(contains(AuditEvent.actor_name, text))
     by = (AuditEvent.seq, AuditEvent.id)
-    return paginate(session, query, by, cursor=cursor, limit=limit, newest_first=True)
+    return paginate(
+        session, query, by, cursor=cursor, limit=limit, newest_first=True, sorts=_SORTS,
+        order=order,
+    )  # fmt: skip
 
 
 def all_in_order(session: Session, tenant: Tenant) -> Iterator[AuditEvent]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -11,7 +11,7 @@ from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.jobs import requests, words
 from control_plane.jobs import service as jobs
-from control_plane.paging import Page
+from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import (
@@ -25,7 +25,7 @@ from control_plane.web.caller import (
     writing,
 )
 from control_plane.web.rendering import fragment
-from control_plane.web.tables import csv_response
+from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import format_moment, gettext, mark
 from shared.ids import JobId, PrinterId, UserId
 from shared.job_states import Hold, JobState
@@ -72,11 +72,15 @@ def list_jobs() -> ResponseReturnValue:
 @bp.get("/export.csv")
 @requires(Permission.SEE_JOBS)
 def export_jobs() -> ResponseReturnValue:
-    with reading() as session:
-        rows = _rows(session, _page(session, None, limit=_ALL).items)
-    header = [_("Title"), _("Person"), _("Queue"), _("State"), _("Pages"), _("Printer"), _("Sent")]
     names = ("title", "person", "queue", "state", "impressions", "printer", "received_at")
-    return csv_response("jobs", header, [[row[name] for name in names] for row in rows])
+
+    def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
+        page = _page(session, cursor, EXPORT_LIMIT)
+        rows = _rows(session, page.items)
+        return [[row[name] for name in names] for row in rows], page.next_cursor
+
+    header = [_("Title"), _("Person"), _("Queue"), _("State"), _("Pages"), _("Printer"), _("Sent")]
+    return csv_response("jobs", header, every_row(read_some))
 
 
 @bp.get("/<job_id>")
@@ -118,7 +122,7 @@ def _filters() -> dict[str, str]:
     return {name: request.args.get(name, "") for name in _FILTERS}
 
 
-def _page(session: Session, cursor: str | None, limit: int = 50) -> Page[Any]:
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
     filters = _filters()
     _label, states, hold = _STATES.get(filters["state"], ("", (), None))
     return jobs.list_jobs(
@@ -130,6 +134,7 @@ def _page(session: Session, cursor: str | None, limit: int = 50) -> Page[Any]:
         hold=hold,
         owner_id=UserId(filters["person"]) if filters["person"] else None,
         printer_id=PrinterId(filters["printer"]) if filters["printer"] else None,
+        order=request.args.get("order", ""),
         cursor=cursor,
         limit=limit,
     )

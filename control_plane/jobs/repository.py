@@ -1,15 +1,24 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Select, Text, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from control_plane.jobs.models import Job, JobCount, JobEvent, UsageRow
-from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from shared.ids import AccountId, GatewayId, JobId, PrinterId, QueueId, UserId
 from shared.job_states import Hold, JobState
+
+_SORTS: Final[Mapping[str, Column]] = {
+    "sent": Job.received_at,
+    "title": Job.title,
+    "state": Job.state,
+    "pages": Job.impressions,
+    "size": Job.size_bytes,
+}
 
 
 def find_job(session: Session, account_id: AccountId, job_id: JobId) -> Job | None:
@@ -36,10 +45,11 @@ def list_jobs(
     gateway_id: GatewayId | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Job]:
-    """List jobs, newest first; ``text`` looks in titles and claimed names."""
+    """List jobs, newest first by themselves; ``text`` looks in titles and claimed names."""
     query: Select[Job] = select(Job).where(Job.account_id == account_id)
     if text:
         query = query.where(or_(contains(Job.title, text), contains(Job.claimed_name, text)))
@@ -60,7 +70,10 @@ def list_jobs(
     if until:
         query = query.where(Job.received_at < until)
     by = (Job.received_at, Job.id)
-    return paginate(session, query, by, cursor=cursor, limit=limit, newest_first=True)
+    return paginate(
+        session, query, by, cursor=cursor, limit=limit, newest_first=True, sorts=_SORTS,
+        order=order,
+    )  # fmt: skip
 
 
 def timeline(session: Session, account_id: AccountId, job_id: JobId) -> Sequence[JobEvent]:
@@ -78,6 +91,12 @@ def newest_event(session: Session, account_id: AccountId, job_id: JobId) -> JobE
         .order_by(JobEvent.home_epoch.desc(), JobEvent.revision.desc())
         .limit(1)
     ).one_or_none()
+
+
+def newest_home_epoch(session: Session, gateway_id: GatewayId) -> int:
+    """The highest home epoch that a gateway ever told of a job; 1 where it told nothing."""
+    newest = select(func.max(Job.home_epoch)).where(Job.gateway_id == gateway_id)
+    return session.scalar(newest) or 1
 
 
 def moments(

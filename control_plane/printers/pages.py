@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -8,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
+from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
+from control_plane.printers.models import Printer
 from control_plane.printers.schemas import NewPrinter, PrinterChanges
 from control_plane.readers import service as readers
 from control_plane.security.permissions import Permission
@@ -17,7 +20,7 @@ from control_plane.terminals import service as terminals
 from control_plane.terminals.schemas import NewTerminalCode
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.forms import Form, read
-from control_plane.web.tables import csv_response
+from control_plane.web.tables import Row, csv_response, every_row, yes_or_no
 from shared.i18n import gettext
 from shared.ids import PrinterId, TerminalId
 
@@ -31,27 +34,40 @@ _ALL = 200
 @requires(Permission.SEE_THINGS)
 def list_printers() -> ResponseReturnValue:
     with reading() as session:
-        page = printers.list_printers(
-            session,
-            account_id(),
-            text=request.args.get("q") or None,
-            cursor=request.args.get("cursor") or None,
-        )
-        places = sites.list_sites(session, account_id(), limit=_ALL).items
-    names = {site.id: site.name for site in places}
+        page = _page(session, request.args.get("cursor"))
+        names = _site_names(session)
     return render_template("printers/list.html", page=page, sites=names)
 
 
 @bp.get("/export.csv")
 @requires(Permission.SEE_THINGS)
 def export_printers() -> ResponseReturnValue:
-    with reading() as session:
-        page = printers.list_printers(session, account_id(), limit=_ALL)
-    header = [_("Printer"), _("Place"), _("Address"), _("Profile"), _("Switched on")]
-    rows = [
-        (p.name, p.location, p.uri, p.profile, "yes" if p.enabled else "no") for p in page.items
-    ]
-    return csv_response("printers", header, rows)
+    def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
+        page, places = _page(session, cursor, EXPORT_LIMIT), _site_names(session)
+        rows = [
+            (p.name, p.location, places.get(p.site_id), p.uri, p.profile, yes_or_no(p.enabled))
+            for p in page.items
+        ]
+        return rows, page.next_cursor
+
+    header = [_("Printer"), _("Place"), _("Site"), _("Address"), _("Profile"), _("Switched on")]
+    return csv_response("printers", header, every_row(read_some))
+
+
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Printer]:
+    return printers.list_printers(
+        session,
+        account_id(),
+        text=request.args.get("q") or None,
+        order=request.args.get("order", ""),
+        cursor=cursor or None,
+        limit=limit,
+    )
+
+
+def _site_names(session: Session) -> dict[str | None, str]:
+    places = sites.list_sites(session, account_id(), limit=_ALL).items
+    return {site.id: site.name for site in places}
 
 
 @bp.get("/new")

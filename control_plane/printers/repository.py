@@ -1,13 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.printers.models import Printer
 from shared.ids import AccountId, PrinterId, SiteId
+
+_SORTS: Final[Mapping[str, Column]] = {
+    "name": Printer.name,
+    "place": Printer.location,
+    "address": Printer.uri,
+}
 
 
 def find_printer(session: Session, account_id: AccountId, printer_id: PrinterId) -> Printer | None:
@@ -28,6 +35,7 @@ def list_printers(
     *,
     text: str | None = None,
     site_id: SiteId | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Printer]:
@@ -37,7 +45,8 @@ def list_printers(
         query = query.where(or_(*found))
     if site_id:
         query = query.where(Printer.site_id == site_id)
-    return paginate(session, query, (Printer.name, Printer.id), cursor=cursor, limit=limit)
+    by = (Printer.name, Printer.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)
 
 
 def names(session: Session, account_id: AccountId, ids: Sequence[PrinterId]) -> dict[str, str]:

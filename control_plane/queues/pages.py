@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -9,12 +10,15 @@ from sqlalchemy.orm import Session
 from control_plane.accounts import service as accounts
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
+from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
 from control_plane.queues import service as queues
+from control_plane.queues.models import Queue
 from control_plane.queues.schemas import NewQueue, QueueChanges
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.forms import Form, read
+from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import QueueId
 
@@ -37,10 +41,43 @@ def _identities() -> dict[str, str]:
 @requires(Permission.SEE_THINGS)
 def list_queues() -> ResponseReturnValue:
     with reading() as session:
-        page = queues.list_queues(session, account_id(), cursor=request.args.get("cursor") or None)
-        wanted = [queue.printer_id for queue in page.items if queue.printer_id]
-        names = printers.names(session, account_id(), wanted)
+        page = _page(session, request.args.get("cursor"))
+        names = _printer_names(session, page)
     return render_template("queues/list.html", page=page, printers=names, identities=_identities())
+
+
+@bp.get("/export.csv")
+@requires(Permission.SEE_THINGS)
+def export_queues() -> ResponseReturnValue:
+    identities, types = _identities(), {"pull": _("pull"), "direct": _("direct")}
+
+    def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
+        page = _page(session, cursor, EXPORT_LIMIT)
+        names = _printer_names(session, page)
+        rows = [
+            (q.name, types[q.type], names.get(q.printer_id or ""), identities[q.identity], q.path)
+            for q in page.items
+        ]
+        return rows, page.next_cursor
+
+    header = [_("Queue"), _("Type"), _("Printer"), _("Who may send"), _("Path at the gateway")]
+    return csv_response("queues", header, every_row(read_some))
+
+
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Queue]:
+    return queues.list_queues(
+        session,
+        account_id(),
+        text=request.args.get("q") or None,
+        order=request.args.get("order", ""),
+        cursor=cursor or None,
+        limit=limit,
+    )
+
+
+def _printer_names(session: Session, page: Page[Queue]) -> dict[str, str]:
+    wanted = [queue.printer_id for queue in page.items if queue.printer_id]
+    return printers.names(session, account_id(), wanted)
 
 
 @bp.get("/new")

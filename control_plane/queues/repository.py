@@ -1,13 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import String, cast, or_, select
 from sqlalchemy.orm import Session
 
-from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.queues.models import Queue
 from shared.ids import AccountId, QueueId
+
+_SORTS: Final[Mapping[str, Column]] = {
+    "name": Queue.name,
+    "type": Queue.type,
+    "path": Queue.path,
+    "identity": Queue.identity,
+}
 
 
 def find_queue(session: Session, account_id: AccountId, queue_id: QueueId) -> Queue | None:
@@ -27,13 +35,15 @@ def list_queues(
     account_id: AccountId,
     *,
     text: str | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Queue]:
     query = select(Queue).where(Queue.account_id == account_id)
     if text:
         query = query.where(or_(contains(Queue.name, text), contains(Queue.path, text)))
-    return paginate(session, query, (Queue.name, Queue.id), cursor=cursor, limit=limit)
+    by = (Queue.name, Queue.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)
 
 
 def names(session: Session, account_id: AccountId, ids: Sequence[QueueId]) -> dict[str, str]:

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.readers.models import Reader
 from shared.ids import AccountId, ReaderId
+
+_SORTS: Final[Mapping[str, Column]] = {
+    "name": Reader.name,
+    "address": Reader.address,
+    "mode": Reader.mode,
+}
 
 
 def find_reader(session: Session, account_id: AccountId, reader_id: ReaderId) -> Reader | None:
@@ -25,10 +34,12 @@ def list_readers(
     account_id: AccountId,
     *,
     text: str | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Reader]:
     query = select(Reader).where(Reader.account_id == account_id)
     if text:
         query = query.where(contains(Reader.name, text))
-    return paginate(session, query, (Reader.name, Reader.id), cursor=cursor, limit=limit)
+    by = (Reader.name, Reader.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)

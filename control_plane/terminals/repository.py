@@ -1,14 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from control_plane.paging import DEFAULT_LIMIT, Page, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, paginate
 from control_plane.terminals.models import Terminal, TerminalCode
 from shared.ids import AccountId, TerminalId
+
+_SORTS: Final[Mapping[str, Column]] = {"name": Terminal.name, "paired": Terminal.paired_at}
 
 
 def find_terminal(
@@ -23,11 +26,13 @@ def list_terminals(
     session: Session,
     account_id: AccountId,
     *,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Terminal]:
     query = select(Terminal).where(Terminal.account_id == account_id, Terminal.revoked_at.is_(None))
-    return paginate(session, query, (Terminal.name, Terminal.id), cursor=cursor, limit=limit)
+    by = (Terminal.name, Terminal.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)
 
 
 def find_code(session: Session, account_id: AccountId, code_id: str) -> TerminalCode | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Flask, Response, make_response, render_template, request, url_for
 
@@ -45,6 +47,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=asset,
         here=here,
+        same_list=same_list,
         as_of=as_of,
         language=i18n.current_language,
         languages=lambda: i18n.LANGUAGES,
@@ -95,9 +98,20 @@ def asset(name: str) -> str:
 
 def here(**changes: Any) -> str:
     """Give this page's address with some of its query changed; None takes a part away."""
-    query = {**request.args.to_dict(), **changes}
+    # A live part of a page is sent again by itself; what its links lead to is the page.
+    return _with_query(request.endpoint or "", {**request.args, "fragment": None, **changes})
+
+
+def same_list(endpoint: str) -> str:
+    """Give another form of this list, such as its file: the same search, filters and order."""
+    return _with_query(endpoint, {**request.args, "fragment": None, "cursor": None})
+
+
+def _with_query(endpoint: str, query: Mapping[str, Any]) -> str:
+    # Never as arguments of url_for: what somebody typed could name one of its own.
     kept = {name: value for name, value in query.items() if value not in (None, "")}
-    return url_for(request.endpoint or "", **(request.view_args or {}), **kept)
+    address = url_for(endpoint, **(request.view_args or {}))
+    return f"{address}?{urlencode(kept)}" if kept else address
 
 
 def fragment(template: str, **values: Any) -> Response:
