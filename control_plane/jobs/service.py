@@ -74,6 +74,11 @@ def names_of(
     return found
 
 
+def newest_home_epoch(session: Session, gateway_id: GatewayId) -> int:
+    """Tell what a gateway's jobs counted from last; what is given out next is above it."""
+    return repository.newest_home_epoch(session, gateway_id)
+
+
 def left_waiting(session: Session, gateway_id: GatewayId) -> Sequence[JobId]:
     """List a gateway's jobs that no longer wait, for a gateway that was set back in time."""
     return repository.left_waiting(session, gateway_id, utc_now())

@@ -227,13 +227,13 @@ def new_epoch(
     *,
     why: str,
     after: int | None = None,
-    raise_home_epoch: bool = False,
+    home_epoch: int | None = None,
 ) -> str:
     """Begin a new epoch; the rows after ``after`` go under it, in order, newly numbered.
 
-    ``after`` is the last acknowledged row unless it is given. ``raise_home_epoch``: the primary
-    has other rows of the same revisions of the same jobs, from the time that this database does
-    not remember; what happened here comes after them.
+    ``after`` is the last acknowledged row unless it is given. ``home_epoch``: the primary has
+    other rows of the same revisions of the same jobs, from the time that this database does not
+    remember; what happened here comes after them, under this number.
     """
     old = _find_lane(connection, lane) or _open_lane(connection, lane)
     left_at = old.acked if after is None else after
@@ -247,8 +247,8 @@ def new_epoch(
     epoch = _open_lane(connection, lane, left).epoch
     for row in pending:
         text = json.loads(row)
-        if raise_home_epoch and "home_epoch" in text["body"]:
-            text["body"]["home_epoch"] += 1
+        if home_epoch is not None and "home_epoch" in text["body"]:
+            text["body"]["home_epoch"] = home_epoch
         _append(connection, lane, **{name: text[name] for name in ("kind", "entity", "at", "body")})
     return epoch
 

@@ -111,6 +111,11 @@ class Transaction:
     def list_documents(self, job: Job) -> list[Document]:
         return list_documents(self.connection, job.number)
 
+    def newest_home_epoch(self) -> int:
+        """The highest home epoch of any job here; 1 where there is none."""
+        row = self.connection.execute("SELECT coalesce(max(home_epoch), 1) FROM jobs").fetchone()
+        return int(row[0])
+
 
 def find_job(connection: sqlite3.Connection, which: JobId | int) -> Job | None:
     sql = _JOB_BY_NUMBER if isinstance(which, int) else _JOB_BY_ID

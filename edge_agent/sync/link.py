@@ -351,7 +351,7 @@ class Link:
             self._known_released = answer.known_released
             for name, mark in answer.lanes.items():
                 lane = Lane(name)
-                await self._senders[lane].on_mark(mark, self._anew(lane))
+                await self._senders[lane].on_mark(mark, self._anew(lane, mark.home_epoch))
             self._tell(answer)
         await self._follower.on_positions(answer.streams, answer.time)
 
@@ -363,9 +363,9 @@ class Link:
         else:
             self._says = _("Connected to the primary.")
 
-    def _anew(self, lane: Lane) -> BeginAnew:
+    def _anew(self, lane: Lane, home_epoch: int) -> BeginAnew:
         async def begin_anew(why: str, after: int | None) -> None:
-            new = rollback.NewEpoch(lane, why, after, self._known_released)
+            new = rollback.NewEpoch(lane, why, after, self._known_released, home_epoch)
             await self._parts.store.submit(
                 lambda tx: rollback.begin_anew(tx, new, self._parts.changer)
             )

@@ -35,22 +35,25 @@ class NewEpoch:
     why: str  # behind | forked | pruned
     after: int | None  # rows after this one go under the new epoch; None: those not acknowledged
     known_released: tuple[str, ...]
+    home_epoch: int = 0  # what the primary gave us to count from
 
 
 def begin_anew(tx: Transaction, new: NewEpoch, changer: Changer) -> None:
     """Begin a new epoch of a lane; hold what the primary knows as released."""
+    # Events of our jobs come after those of the same revision that the primary has already, and
+    # never beside those of another box of the same disk.
+    home_epoch = max(new.home_epoch, tx.newest_home_epoch() + 1)
     epoch = outbox.new_epoch(
         tx.connection,
         new.lane,
         why=new.why,
         after=new.after,
-        raise_home_epoch=new.lane is Lane.FACTS,
+        home_epoch=home_epoch if new.lane is Lane.FACTS else None,
     )
     log.warning("lane %s: a new epoch %s begins (%s)", new.lane.value, epoch, new.why)
     if new.lane is not Lane.FACTS:
         return
-    # Events of our jobs come after those of the same revision that the primary has already.
-    tx.connection.execute("UPDATE jobs SET home_epoch = home_epoch + 1")
+    tx.connection.execute("UPDATE jobs SET home_epoch = ?", (home_epoch,))
     for job_id in new.known_released:
         job = tx.find_job(JobId(job_id))
         if job is not None and job.state in (JobState.PENDING, JobState.PENDING_HELD):

@@ -98,6 +98,9 @@ class LaneMark:
     upto_seq: int
     chain: str | None  # hex, after upto_seq; None where it cannot tell
     says: str = ""
+    # With action new-epoch: what jobs of this box now count from. Given to one box once, so two
+    # boxes of one disk never speak of a job under the same number. 0 where there is none.
+    home_epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge_agent.jobs import outbox
-from shared.ids import AccountId, GatewayId, new_id
+from shared.ids import AccountId, GatewayId, JobId, new_id
+from shared.job_states import JobState
 from shared.messages import envelope
 from shared.messages.envelope import BatchHeader, Lane
-from shared.messages.events import AuditRecorded
+from shared.messages.events import AuditRecorded, JobChanged
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 GATEWAY = GatewayId(new_id())
@@ -21,6 +22,12 @@ GATEWAY = GatewayId(new_id())
 
 def a_fact(event: str = "card.tapped", at: datetime = NOW) -> AuditRecorded:
     return AuditRecorded(new_id(), event, "ok", at, account_id=AccountId("a"))
+
+
+def a_change(revision: int) -> JobChanged:
+    return JobChanged(
+        JobId("j"), AccountId("a"), "held", JobState.PENDING_HELD, (), NOW, revision=revision
+    )
 
 
 @pytest.fixture
@@ -97,6 +104,21 @@ def test_a_new_epoch_takes_what_was_not_acknowledged_with_it(
     assert events(connection, epoch=old.epoch) == ["one"]
     left = outbox.predecessor(connection, Lane.FACTS, epoch)
     assert left == outbox.Predecessor(old.epoch, 1, chain or b"", "behind")
+
+
+def test_rows_that_go_under_a_new_epoch_count_from_the_home_epoch_that_was_given_out(
+    connection: sqlite3.Connection,
+) -> None:
+    told, untold = a_change(revision=2), a_change(revision=3)
+    for fact in (told, untold):
+        outbox.append(connection, fact)
+    old = outbox.lane_state(connection, Lane.FACTS)
+    outbox.acknowledge(connection, Lane.FACTS, old.epoch, 1)
+    outbox.new_epoch(connection, Lane.FACTS, why="behind", home_epoch=5)
+    run = outbox.unsent(connection, Lane.FACTS, after=0)
+    assert run is not None
+    (row,) = map(json.loads, run.rows)
+    assert (row["body"]["revision"], row["body"]["home_epoch"]) == (3, 5)
 
 
 def test_another_gateway_identity_begins_a_new_epoch(connection: sqlite3.Connection) -> None:

@@ -98,3 +98,24 @@ async def test_paper_that_came_twice_is_told_and_not_hidden(
         await box.told()
     released = [line for line in lines(primary, job.id) if line[1] == "released"]
     assert released == [(1, "released"), (2, "released")]
+
+
+async def test_two_copies_of_one_disk_never_share_a_line_of_a_timeline(
+    primary: Primary, tmp_path: Path
+) -> None:
+    identity = primary.enrol(primary.town.alder.gateway, tmp_path / "box")
+    state, copies = tmp_path / "box", [tmp_path / "first", tmp_path / "second"]
+    async with a_gateway(primary, state, identity) as box:
+        await box.connected()
+        job = await send(primary, box, "thrice")
+        await box.told()
+    for copy in copies:
+        shutil.copytree(state, copy)
+    for disk in (state, *copies):
+        async with a_gateway(primary, disk, identity) as box:
+            # Each time the same revision of the same job, at another moment.
+            await release(primary, box, job)
+            await box.connected()
+            await box.told()
+    released = [line for line in lines(primary, job.id) if line[1] == "released"]
+    assert released == [(1, "released"), (2, "released"), (3, "released")]

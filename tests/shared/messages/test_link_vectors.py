@@ -22,7 +22,10 @@ VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "vectors" / "link.json").read_text()
 )
 SIGNING = VECTORS["signing"]
-DOWN = {"hello": HelloAnswer, "ack": Ack, "feed": FeedPage, "command": Command}
+DOWN = {
+    "hello": HelloAnswer, "new-epoch": HelloAnswer, "ack": Ack, "feed": FeedPage,
+    "command": Command,
+}  # fmt: skip
 UP = {"hello": Hello, "feed": FeedAsk, "presence": Presence}
 
 
