@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from control_plane.database import utc_now
 from control_plane.ingest.models import LaneEpoch, LaneMark
+from control_plane.jobs import service as jobs
 from shared.ids import GatewayId
 from shared.messages import envelope
 from shared.messages.envelope import Lane
@@ -69,10 +70,10 @@ def on_hello(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHell
     if mark is None:
         return _begin(session, gateway_id, lane, said)
     if mark.epoch == said.epoch:
-        return _continue(mark, said)
+        return _continue(session, mark, said)
     if session.get(LaneEpoch, (gateway_id, lane.value, said.epoch)) is not None:
         says = "this database is an older copy: another epoch has begun since"
-        return _decide(LaneAction.NEW_EPOCH, mark, says)
+        return _begin_anew(session, mark, says)
     behind = said.previous is not None and said.previous.epoch == mark.epoch
     if behind and said.previous is not None and said.previous.seq > mark.upto_seq:
         return _decide(LaneAction.RESEND, mark, "first the rest of the epoch before")
@@ -86,6 +87,7 @@ def _begin(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHello)
         epoch=said.epoch,
         upto_seq=0,
         chain=envelope.chain_start(gateway_id, lane, said.epoch).hex(),
+        home_epoch=1,
         changed_at=utc_now(),
     )
     session.add(mark)
@@ -94,14 +96,28 @@ def _begin(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHello)
     return _decide(LaneAction.CONTINUE, mark)
 
 
-def _continue(mark: LaneMark, said: LaneHello) -> Decision:
+def _continue(session: Session, mark: LaneMark, said: LaneHello) -> Decision:
     has = said.next_seq - 1
     if mark.upto_seq > has:
         says = f"this database ends at {has}, and {mark.upto_seq} is committed"
-        return _decide(LaneAction.NEW_EPOCH, mark, says)
+        return _begin_anew(session, mark, says)
     if said.trouble or (mark.upto_seq == has and mark.chain != said.chain):
-        return _decide(LaneAction.NEW_EPOCH, mark, "the rows differ from the committed ones")
+        return _begin_anew(session, mark, "the rows differ from the committed ones")
     return _decide(LaneAction.CONTINUE, mark)
+
+
+def _begin_anew(session: Session, mark: LaneMark, says: str) -> Decision:
+    """Ask for a new epoch, and give out a home epoch that no box of this gateway ever had.
+
+    A backup of the primary does not know what was given out since; what was told since, it does.
+    """
+    told = jobs.newest_home_epoch(session, mark.gateway_id)
+    mark.home_epoch = max(mark.home_epoch, told) + 1
+    session.flush()
+    asked = MarkMessage(
+        LaneAction.NEW_EPOCH, mark.epoch, mark.upto_seq, mark.chain, says, mark.home_epoch
+    )
+    return Decision(asked)
 
 
 def _follow(session: Session, mark: LaneMark, said: LaneHello) -> Decision:

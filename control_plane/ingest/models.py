@@ -21,6 +21,7 @@ class LaneMark(Base):
     epoch: Mapped[str]
     upto_seq: Mapped[int] = mapped_column(BigInteger)
     chain: Mapped[str]  # hex, after upto_seq
+    home_epoch: Mapped[int] = mapped_column(default=1, server_default="1")  # the last given out
     changed_at: Mapped[datetime]
 
 
