@@ -3,13 +3,16 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from control_plane.accounts import service as accounts
+from control_plane.accounts.opening import open_account
 from control_plane.accounts.schemas import (
     AccountChanges,
     AccountView,
     LicenceExtension,
     LicenceView,
     NewAccount,
+    OpenedAccountView,
 )
+from control_plane.domains.schemas import DomainView
 from control_plane.request import account_id, actor, caller, vault
 from control_plane.rest.routing import Items, Rest, TextQuery, expected_version, items
 from control_plane.security.permissions import Permission
@@ -25,11 +28,18 @@ def list_accounts(session: Session, query: TextQuery) -> Items[AccountView]:
     return items(page, AccountView)
 
 
-@rest.post("/accounts", Permission.CHANGE_ACCOUNTS, body=NewAccount, answer=AccountView)
-def create_account(session: Session, body: NewAccount) -> AccountView:
-    """Make an account with a trial licence of 30 days."""
-    account = accounts.create(session, caller().vendor_id, body, actor(), vault=vault())
-    return AccountView.model_validate(account)
+@rest.post("/accounts", Permission.CHANGE_ACCOUNTS, body=NewAccount, answer=OpenedAccountView)
+def create_account(session: Session, body: NewAccount) -> OpenedAccountView:
+    """Make an account with a trial licence of 30 days; also its domain, owner and set-up key."""
+    opened = open_account(session, caller().vendor_id, body, actor(), vault=vault())
+    link = f"/recover/{opened.link}" if opened.link else None  # on the account's own host
+    return OpenedAccountView(
+        **AccountView.model_validate(opened.account).model_dump(),
+        domain=DomainView.model_validate(opened.domain) if opened.domain else None,
+        owner_id=opened.owner.id if opened.owner else None,
+        owner_link=link,
+        key=opened.key,
+    )
 
 
 @rest.get("/accounts/<below_id>", Permission.SEE_ACCOUNTS, answer=AccountView)

@@ -1,21 +1,37 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, computed_field
 
 from control_plane.database import utc_now
+from control_plane.domains.schemas import DomainView, HostName
 from control_plane.schemas import Body, Language, Name, Seconds, ShortName, TimeZone, View
+from control_plane.users.schemas import Email, Password, Username
 
 WARN_BEFORE: Final = timedelta(days=14)
 
 
+class NewOwner(Body):
+    """The first person of an account."""
+
+    username: Username
+    display_name: Name | None = None
+    email: Email = ""
+    password: Password | None = None  # None: a one-time link lets the owner choose it
+
+
 class NewAccount(Body):
+    """An account, and what it needs so that somebody can go on from there."""
+
     name: Name
     short_name: ShortName
     language: Language = "en"
     time_zone: TimeZone = "UTC"
+    domain: HostName | None = None
+    owner: NewOwner | None = None
+    set_up_key: bool = False  # for a program that furnishes it: an owner's key for one day
 
 
 class AccountChanges(Body):
@@ -50,6 +66,17 @@ class AccountView(View):
     card_needs_pin: bool
     created_at: datetime
     version: int
+
+
+class OpenedAccountView(AccountView):
+    """A new account, with what is shown this once."""
+
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"owner_link", "key"})
+
+    domain: DomainView | None = None
+    owner_id: str | None = None
+    owner_link: str | None = None
+    key: str | None = None
 
 
 class LicenceView(View):

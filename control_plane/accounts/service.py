@@ -21,6 +21,7 @@ from shared.messages.records import AccountRecord, account_stream
 
 TRIAL: Final = timedelta(days=30)
 TRIAL_DEVICES: Final = 10
+_OWN: Final = ("name", "short_name", "language", "time_zone")
 
 list_accounts = repository.list_accounts
 list_all = repository.list_all
@@ -33,12 +34,15 @@ def create(
 ) -> Account:
     """Make an account: with its own keys, its built-in roles and a trial licence of 30 days.
 
+    Its domain and its owner are made by ``opening.open_account``.
+
     Raises:
         ConflictError: The vendor has an account of that short name.
     """
     if repository.find_by_short_name(session, vendor_id, new.short_name):
         raise ConflictError("there is an account with this short name", "short_name")
-    account = Account(id=AccountId(new_id()), vendor_id=vendor_id, **new.model_dump())
+    plain = new.model_dump(include=set(_OWN))
+    account = Account(id=AccountId(new_id()), vendor_id=vendor_id, **plain)
     session.add(account)
     session.flush()
     session.add(
@@ -55,7 +59,7 @@ def create(
     for tenant in (tenants.account(account.id), tenants.vendor(vendor_id)):
         audit.record(
             session, tenant, "account.created", by, subject_kind="account",
-            subject_id=account.id, detail=new.model_dump(),
+            subject_id=account.id, detail=plain,
         )  # fmt: skip
     return account
 

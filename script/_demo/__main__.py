@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from script._demo import ports
+from script._demo.api import ApiError
 from script._demo.building import build, fresh
 from script._demo.commands import CommandError
 from script._demo.folders import BusyError, Folders
@@ -21,6 +22,8 @@ from script._demo.site import Options, Site, StartError
 from script._demo.story import Story
 from script._demo.telling import StepFailedError, say, show_log, step
 from script._demo.terminal import Terminal
+
+PUSHED_SECONDS = 0.7
 
 
 def read_arguments() -> tuple[Options, Path, bool]:
@@ -104,7 +107,9 @@ async def tell(site: Site) -> None:
     )
     async with job_list, Terminal(site.terminal_url) as terminal:
         async with step("a terminal is paired with the printer", site.gateway.log):
-            await terminal.pair(await site.new_terminal_code())
+            code = await site.new_terminal_code()
+            await asyncio.sleep(PUSHED_SECONDS)  # The code is on its way to the gateway.
+            await terminal.pair(code)
         await Story(site, terminal, job_list).tell()
 
 
@@ -166,7 +171,7 @@ async def _run(site: Site, *, is_fresh: bool) -> int:
     except (StepFailedError, StartError) as error:
         show_log(error.log)
         return 1
-    except CommandError as error:
+    except (ApiError, CommandError) as error:
         say(str(error))
         return 1
     hello = make_pdf("Hello", [["Hello from Spoolhouse"], ["The second page"]])

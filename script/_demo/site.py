@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from script._demo.api import Api
 from script._demo.children import Child, find_child
 from script._demo.commands import Primary
 from script._demo.desk import Desk
@@ -70,7 +71,6 @@ class Site:
         self.made = made
         self.ports: dict[str, int] = made["ports"]
         self.cli = Primary(PROGRAMS / "spoolhouse", folders.primary)
-        self.desk = Desk(self.cli)
         self.primary = self._child(
             "primary",
             PROGRAMS / "spoolhouse", "primary", "--state", folders.primary,
@@ -103,6 +103,18 @@ class Site:
         host = self.host if role == "server" else "127.0.0.1"
         return Reader(name, mode, role, host, port, control)
 
+    def api(self, key: str) -> Api:
+        return Api(self.primary_url, self.ca_file, key)
+
+    @property
+    def desk(self) -> Desk:
+        """Alder's administrator, once everything is built."""
+        return Desk(self.api(self.made["api"]["alder_key"]), self.made["user_ids"])
+
+    @property
+    def ca_file(self) -> Path:
+        return self.folders.primary / "keys" / "ca.pem"
+
     @property
     def printer_uri(self) -> str:
         simulated = f"ipp://localhost:{self.ports['printer']}/ipp/print"
@@ -121,6 +133,10 @@ class Site:
     @property
     def host(self) -> str:
         return "127.0.0.1" if self._public == "localhost" else self._public
+
+    def host_of(self, account: str) -> str:
+        """An account's pages are below its vendor's: so the vendor can vouch for the name."""
+        return f"{account}.{self.made['vendor_host']}.localhost"
 
     def queue(self, path: str) -> str:
         return f"ipp://{self.host}:{self.ports['ipp']}/ipp/print/{path}"
@@ -215,11 +231,12 @@ class Site:
         return {
             "ready": True,
             "primary_url": self.primary_url,
-            "urls": {name: f"https://{name}.localhost:{port}" for name in self.made["hosts"]}
+            "urls": {name: f"https://{self.host_of(name)}:{port}" for name in self.made["hosts"]}
             | {"vendor": f"https://{self.made['vendor_host']}.localhost:{port}"},
             "connect": f"{self.host}:{port}",
             "ca_file": self.made["ca_file"],
             "admin": self.made["admin"],
+            "api": self.made["api"],
             "account": "alder",
             "gateway_id": self.made["gateway_id"],
             "gateway_pid": self.gateway.pid,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final, Self
 
 import aiohttp
@@ -13,8 +15,16 @@ HEADERS: Final = {"X-Terminal": "1"}
 State = dict[str, Any]
 
 
+PAIR_SECONDS: Final = 15.0
+PAIR_EVERY_SECONDS: Final = 1.0
+
+
 class TerminalError(Exception):
     """The terminal did not do or show what it should."""
+
+
+class RefusedError(TerminalError):
+    """The gateway said no."""
 
 
 class Terminal:
@@ -39,7 +49,16 @@ class Terminal:
         await self._http.close()
 
     async def pair(self, code: str) -> None:
-        await self._post("pair", {"code": code, "name": "Demo terminal"})
+        """Pair; a code that was made this moment may still be on its way to the gateway."""
+        deadline = time.monotonic() + PAIR_SECONDS
+        while True:
+            try:
+                await self._post("pair", {"code": code, "name": "Demo terminal"})
+                break
+            except RefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(PAIR_EVERY_SECONDS)
         self._listener = asyncio.create_task(self._listen(), name="terminal events")
         await self.wait_for(lambda state: state["state"] != "unpaired", "the terminal's first page")
 
@@ -88,6 +107,8 @@ class Terminal:
         timeout = aiohttp.ClientTimeout(total=10)
         url = f"{self._url}/{path}"
         async with self._http.post(url, json=body, timeout=timeout) as answer:
+            if answer.status == HTTPStatus.FORBIDDEN:
+                raise RefusedError(f"{path}: {await answer.text()}")
             if answer.status >= 400:  # noqa: PLR2004
                 raise TerminalError(f"{path}: {answer.status} {await answer.text()}")
 

@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.timeout(600)
 KEYS = {
     "ready", "primary_url", "urls", "connect", "ca_file", "admin", "account", "gateway_id",
     "gateway_pid", "primary_pid", "broker_pid", "queues", "lpd", "raw", "readers",
-    "terminal_url", "users", "printer", "agent_state_dir",
+    "terminal_url", "users", "printer", "agent_state_dir", "api",
 }  # fmt: skip
 PIDS = ("gateway_pid", "primary_pid", "broker_pid")
 
@@ -64,6 +65,58 @@ def test_programs_accept_the_certificate_of_each_host(demo: DemoSite, host: str)
             pytest.raises(ssl.SSLCertVerificationError),
         ):
             trusted.wrap_socket(other, server_hostname="nobody.localhost")
+
+
+def curl(demo: DemoSite, key: str, path: str, *options: str) -> tuple[int, Any]:
+    """Ask the API as README shows it; the status and the answer."""
+    site = demo.site
+    done = subprocess.run(
+        ["curl", "-s", "--cacert", site["ca_file"], "-H", f"Authorization: Bearer {key}",
+         "-w", "\n%{http_code}", *options, site["primary_url"] + "/api/v1" + path],
+        check=True, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    body, _, status = done.stdout.rpartition("\n")
+    return int(status), json.loads(body or "null")
+
+
+def test_the_keys_open_what_is_their_own_and_nothing_of_others(demo: DemoSite) -> None:
+    keys = demo.site["api"]
+    assert set(keys) == {"vendor_key", "alder_key", "cedar_key"}
+    people = {}
+    for account in ("alder", "cedar"):
+        status, own = curl(demo, keys[f"{account}_key"], "/account")
+        assert (status, own["short_name"]) == (200, account)
+        status, found = curl(demo, keys[f"{account}_key"], "/users")
+        assert status == 200
+        people[account] = {user["username"]: user["id"] for user in found["items"]}
+    assert set(people["alder"]) == {"admin", "ada", "ben"}
+    assert set(people["cedar"]) == {"admin", "cleo"}
+    for account, other, name in (("alder", "cedar", "cleo"), ("cedar", "alder", "ada")):
+        person = people[other][name]
+        assert curl(demo, keys[f"{account}_key"], f"/users/{person}")[0] == 404
+        assert curl(demo, keys[f"{other}_key"], f"/users/{person}")[0] == 200
+    jobs = curl(demo, keys["alder_key"], "/jobs")[1]["items"]
+    assert jobs
+    assert curl(demo, keys["alder_key"], f"/jobs/{jobs[0]['id']}")[0] == 200
+    assert curl(demo, keys["cedar_key"], f"/jobs/{jobs[0]['id']}")[0] == 404
+    assert curl(demo, "shk_nobodys", "/account")[0] == 401
+
+
+def test_the_vendors_key_sees_its_accounts_and_not_into_them(demo: DemoSite) -> None:
+    key = demo.site["api"]["vendor_key"]
+    status, found = curl(demo, key, "/accounts")
+    accounts = {account["short_name"]: account["id"] for account in found["items"]}
+    assert (status, set(accounts)) == (200, {"alder", "cedar"})
+    assert curl(demo, key, f"/accounts/{accounts['alder']}")[0] == 200
+    assert curl(demo, key, "/jobs")[0] in {403, 404}
+
+
+def test_the_key_that_set_an_account_up_is_gone(demo: DemoSite) -> None:
+    found = curl(demo, demo.site["api"]["alder_key"], "/api-keys")[1]["items"]
+    assert [(key["name"], key["revoked_at"] is None) for key in found] == [
+        ("Demo", True), ("Set-up", False),
+    ]  # fmt: skip
+    assert (demo.folder / "made.json").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("which", PIDS)
@@ -128,7 +181,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nothing_of_a_demo_is_alive_five_seconds_after_its_end(
     number: signal.Signals, built: Path
 ) -> None:
+    keys = json.loads((built / "demo" / "made.json").read_text())["api"]
     with running_demo(built, "--skip-story") as demo:
+        assert demo.site["api"] == keys
         below = descendants(demo.process.pid)
         assert {demo.site[name] for name in PIDS} <= below
 
