@@ -32,6 +32,7 @@ from typing import Any, Final, TypeVar, cast
 from edge_agent.jobs import schema
 from edge_agent.jobs.errors import JobStoreError, SpoolFullError
 from edge_agent.jobs.reserve import Reserve
+from edge_agent.jobs.rush import Rush
 from edge_agent.jobs.transaction import Transaction
 from edge_agent.spool.durable import Fatal, end_process
 from edge_agent.spool.spool import Sealed, Spool, Stored
@@ -72,6 +73,7 @@ class JobStore:
         fatal: Fatal = end_process,
     ) -> None:
         self.path = state / "jobs.db"
+        self.rush = Rush()
         self._spool = spool
         self._fatal = fatal
         self._reserve = Reserve(state / "reserve", reserve_bytes)
@@ -209,6 +211,7 @@ class JobStore:
             await self._in_thread(partial(self._run_alone, batch[0]))
             return 0
         self._place(batch)
+        self.rush.note(sum(len(item.sealed) for item in batch))
         try:
             return await self._transact(batch)
         except sqlite3.Error as error:

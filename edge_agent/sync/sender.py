@@ -1,4 +1,8 @@
-"""Sends one lane of the outbox: woken by commits, in order, a bounded amount ahead of the acks."""
+"""Sends one lane of the outbox: woken by commits, in order, a bounded amount ahead of the acks.
+
+While many documents come in it sends a batch every few seconds: intake comes first, and the
+primary still hears of a busy gateway. What waited is told when the rush is over.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from shared.messages.hello import Ack, LaneAction, LaneMark
 log = logging.getLogger(__name__)
 
 MOST_AHEAD: Final = 2_000  # rows sent and not acknowledged
+RUSH_SECONDS: Final = 2.0  # from one batch to the next while many documents come in
 ACK_SECONDS: Final = 5.0  # then they are sent again
 _ACK_SECONDS_AT_MOST: Final = 60.0
 _LOOK_SECONDS: Final = 1.0
@@ -137,10 +142,12 @@ class Sender:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._store.rush.wait(RUSH_SECONDS)
             progress = self._progress
             while progress is not None and await self._send_next(progress):
                 # Intake and printers come first: others run between two batches.
                 await asyncio.sleep(_GATHER_SECONDS[self._lane])
+                await self._store.rush.wait(RUSH_SECONDS)
                 progress = self._progress
 
     async def _send_next(self, progress: _Progress) -> bool:
