@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _CONNECT_SECONDS: Final = 10.0
 _MAX_QUEUED: Final = 1000
 _LONG_ATTEMPTS: Final = 600
+_NOBODY_LISTENS: Final = 0x10  # "No matching subscribers" (MQTT 5, 3.4.2.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,16 @@ class Connection:
         on_message: Callable[[Delivery], None],
         on_up: Callable[[], None],
         on_down: Callable[[str], None],
+        on_unheard: Callable[[], None] = lambda: None,
         backoff: Backoff | None = None,
     ) -> None:
+        """Make one; ``on_unheard`` says that nobody listened to something that we published."""
         self.options = options
         self._tls = tls
         self._on_message = on_message
         self._on_up = on_up
         self._on_down = on_down
+        self._on_unheard = on_unheard
         self._backoff = backoff or Backoff()
         self._stopping = threading.Event()
         self._hurry = threading.Event()
@@ -249,12 +253,17 @@ class Connection:
                 Delivery(message.topic, bytes(message.payload), lambda: _ack(client, mid, qos))
             )
 
+        def on_publish(_c: Any, _u: Any, _m: int, reason: ReasonCode, _p: Any) -> None:
+            if reason.value == _NOBODY_LISTENS:
+                self._on_unheard()
+
         def on_disconnect(_c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
             attempt.end(str(reason))
 
         client.on_connect = attempt.guarded(on_connect)
         client.on_subscribe = attempt.guarded(on_subscribe)
         client.on_message = attempt.guarded(on_message)
+        client.on_publish = attempt.guarded(on_publish)
         client.on_disconnect = on_disconnect
         return client
 

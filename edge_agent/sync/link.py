@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 import sqlite3
 import ssl
@@ -54,6 +55,8 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 30.0
 _HELLO_SECONDS: Final = 0.5  # without an answer it is said again, less and less often
+_HELLO_SECONDS_AT_MOST: Final = 30.0
+_UNHEARD_SECONDS: Final = 0.8  # about: until it is said again where nobody listens yet
 _WILL_DELAY_SECONDS: Final = 10
 _SESSION_SECONDS: Final = 60
 _PRUNE_SECONDS: Final = 3600.0
@@ -96,6 +99,7 @@ class Link:
         self._boot_id = secrets.token_hex(16)
         self._hello_id = ""
         self._answered = asyncio.Event()
+        self._unheard = asyncio.Event()
         self._up = asyncio.Event()
         # Pages take their time; acknowledgements and commands do not wait behind them.
         self._pages: asyncio.Queue[Delivery] = asyncio.Queue(_MAX_WAITING)
@@ -198,6 +202,7 @@ class Link:
             on_message=self._on_message,
             on_up=lambda: self._soon(self._came_up),
             on_down=lambda says: self._soon(lambda: self._went_down(says)),
+            on_unheard=lambda: self._soon(self._was_not_heard),
             backoff=self._parts.backoff,
         )
 
@@ -226,6 +231,14 @@ class Link:
         self._up.set()
         self._says = _("Connected; waiting for the primary to answer.")
         self._say_hello_soon()
+
+    def _was_not_heard(self) -> None:
+        """The broker is there and the primary is not: say Hello until it listens."""
+        self._unheard.set()
+        for sender in self._senders.values():
+            sender.stop_sending()
+        if self._answered.is_set():
+            self._say_hello_soon()
 
     def _went_down(self, says: str) -> None:
         self._up.clear()
@@ -261,13 +274,27 @@ class Link:
             self._answered.clear()
             patience = _HELLO_SECONDS
             while self._up.is_set() and not self._answered.is_set():
+                self._unheard.clear()
                 await self._say_hello()
-                try:
-                    async with asyncio.timeout(patience):
-                        await self._answered.wait()
-                except TimeoutError:
-                    self._says = _("Connected to the broker, but the primary does not answer.")
-                    patience = min(patience * 1.5, 60.0)
+                if await self._is_answered_within(patience):
+                    break
+                self._says = _("Connected to the broker, but the primary does not answer.")
+                if self._unheard.is_set():
+                    # It costs nobody anything to ask again, and the line is back at once.
+                    patience = _HELLO_SECONDS
+                    await asyncio.sleep(random.uniform(0.5, 1.5) * _UNHEARD_SECONDS)  # noqa: S311
+                else:
+                    patience = min(patience * 1.5, _HELLO_SECONDS_AT_MOST)
+
+    async def _is_answered_within(self, seconds: float) -> bool:
+        """Wait for the answer, or for the broker to say that nobody heard the question."""
+        waits = [asyncio.create_task(e.wait()) for e in (self._answered, self._unheard)]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return self._answered.is_set()
 
     async def _say_hello(self) -> None:
         trouble = {lane: sender.trouble for lane, sender in self._senders.items()}
@@ -284,7 +311,6 @@ class Link:
             running=self._parts.running(),
         )
         self._say(Up.HELLO, said)
-        self._beat()
 
     async def _beat_forever(self) -> None:
         beats = 0
@@ -348,6 +374,7 @@ class Link:
             self._commands.primary_epoch = answer.primary_epoch
             self._trust(answer.signing_keys)
             self._answered.set()
+            self._beat()
             self._known_released = answer.known_released
             for name, mark in answer.lanes.items():
                 lane = Lane(name)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
+
+import pytest
 
 from control_plane.gateways import service as gateways
 from shared.ids import GatewayId
 from tests.support.line import Primary, a_gateway, until
+
+MOST_SECONDS_UNHEARD: Final = 2.5
 
 
 async def test_facts_arrive_once_and_are_acknowledged(primary: Primary, tmp_path: Path) -> None:
@@ -19,6 +27,30 @@ async def test_facts_arrive_once_and_are_acknowledged(primary: Primary, tmp_path
         assert primary.count("card.tapped") == 17
         await box.tell("card.unknown", account_id=primary.town.alder.account.id)
         await until(lambda: primary.count("card.unknown") == 1, "a fact is told at once", 2)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_the_line_is_back_within_two_seconds_of_the_primary_s_listening(
+    primary: Primary, tmp_path: Path, proof: Callable[[str], None], *, is_told: bool
+) -> None:
+    """The broker is there all the time; the gateway learns from it that nobody listens."""
+    identity = primary.enrol(primary.new_gateway("Hall"), tmp_path / "box")
+    async with a_gateway(primary, tmp_path / "box", identity, heartbeat_seconds=1.0) as box:
+        if is_told:
+            await box.connected()
+        assert primary.link.listener is not None
+        await asyncio.to_thread(primary.link.listener.stop)
+        await box.tell(*(["card.tapped"] * 3))
+        await asyncio.sleep(5)
+        assert not box.link.health().ok
+        await asyncio.to_thread(primary.link.listen)
+        assert await asyncio.to_thread(primary.link.wait_until_up)
+        began = time.monotonic()
+        await box.told()
+        took = time.monotonic() - began
+    assert primary.count("card.tapped") == 3
+    proof(f"told {took:.1f} s after the primary listens again")
+    assert took < MOST_SECONDS_UNHEARD
 
 
 def presence(primary: Primary, gateway_id: GatewayId) -> str:
