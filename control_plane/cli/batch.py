@@ -15,7 +15,7 @@ from control_plane.cli.parser import build_parser
 from control_plane.cli.performing import complain, perform
 from control_plane.cli.telling import CommandError, tell, to_plain
 
-_NOT_HERE: Final = ("batch", "primary")
+_NOT_HERE: Final = ("batch", "primary", "simulate")
 
 
 def run_batch(arguments: argparse.Namespace) -> int:

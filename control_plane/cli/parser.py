@@ -68,6 +68,12 @@ def _running(nouns: Any) -> None:
     )
     _leaf(nouns, "migrate", "running.migrate", "bring the database to this program's schema")
     _leaf(nouns, "doctor", "running.doctor", "look for what keeps the primary from working")
+    simulate = _leaf(
+        nouns, "simulate", "simulating.run_simulation", "run a fleet of simulated gateways"
+    )
+    simulate.add_argument("scenario", metavar="SCENARIO.toml", help="see docs/simulate.md")
+    simulate.add_argument("--url", help="where the primary is (as in its settings)")
+    simulate.add_argument("--broker", metavar="HOST:PORT", help="where its broker is")
     batch = _leaf(nouns, "batch", "batch.run_batch", "run many commands, one a line")
     batch.add_argument("file", nargs="?", default="-", help="lines of commands; - or none: input")
 
