@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from control_plane.gateways import service as gateways
+from control_plane.ingest.listener import Listener
 from shared.ids import GatewayId
 from tests.support.line import Primary, a_gateway, until
 
@@ -38,12 +39,16 @@ async def test_the_line_is_back_within_two_seconds_of_the_primary_s_listening(
     async with a_gateway(primary, tmp_path / "box", identity, heartbeat_seconds=1.0) as box:
         if is_told:
             await box.connected()
-        assert primary.link.listener is not None
-        await asyncio.to_thread(primary.link.listener.stop)
+        left = primary.link.listener
+        assert left is not None
+        await asyncio.to_thread(left.stop)
         await box.tell(*(["card.tapped"] * 3))
         await asyncio.sleep(5)
         assert not box.link.health().ok
-        await asyncio.to_thread(primary.link.listen)
+        primary.link.listener = again = Listener(
+            left._settings, primary.database, primary.keys.signer, on_up=primary.link.roles.wake
+        )
+        again.start()
         assert await asyncio.to_thread(primary.link.wait_until_up)
         began = time.monotonic()
         await box.told()
