@@ -4,10 +4,12 @@
  * DISK_CALL    write, fsync or rename
  * DISK_NTH     which of them fails, from 1
  * DISK_ERRNO   with what: a number
+ * DISK_TOLD    this file is made when the call has failed
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,8 @@ static int fails(const char *call, const char *path)
         return 0;
     if (atomic_fetch_add(&taken, 1) + 1 != atol(getenv("DISK_NTH")))
         return 0;
+    if (getenv("DISK_TOLD"))
+        close(open(getenv("DISK_TOLD"), O_CREAT | O_WRONLY, 0600));
     errno = atoi(getenv("DISK_ERRNO"));
     return 1;
 }

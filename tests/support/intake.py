@@ -126,11 +126,12 @@ async def an_intake_site(
     printer_uri: str = "ipp://127.0.0.1:1/ipp/print",
     limits: IntakeLimits | None = None,
     both_accounts: bool = False,
+    known: People | None = None,
     **job_options: Any,
 ) -> AsyncIterator[IntakeSite]:
     """Run the site; the pull queue wants sign-in over TLS, the direct queue takes names."""
     clock = SystemClock()
-    known = people(folder, printer_uri=printer_uri)
+    known = known or people(folder, printer_uri=printer_uri)
     if not both_accounts:
         known.feed.remove(gateway_stream(known.gateway_id), ServedAccountRecord, known.cedar.id)
     known.pull = replace(known.pull, identity=IdentityPolicy.SIGN_IN_OVER_TLS)

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from edge_agent.spool.durable import EXIT_DISK_FAILED
 from tests.support import job_load
-from tests.support.counts import is_soak
+from tests.support.counts import count, progress
 from tests.support.job_load import Ledger, start_child
+from tests.support.jobs import a_job_service, accept, documents_of
 
 SOURCE = Path(job_load.__file__).with_name("failing_disk.c")
-NTHS = range(1, 201) if is_soak() else range(3, 31, 9)
+MOST = count(30, 200)
+BLOCK = 50  # of n, in one test
+AT_ONCE = 3
+BLOCKS = [range(first, min(first + BLOCK, MOST + 1)) for first in range(1, MOST + 1, BLOCK)]
+FAULTS = [
+    ("fsync", errno.EIO),
+    ("write", errno.EIO),
+    ("write", errno.ENOSPC),
+    ("rename", errno.EIO),
+]
 
 pytestmark = [
     pytest.mark.scaled,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc, which builds the shim, is absent"),
 ]
 
@@ -33,48 +47,76 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def run(
-    state: Path, paper: Path, options: list[str], environment: dict[str, str]
-) -> tuple[int, Ledger]:
-    ledger = Ledger()
-    child = start_child(state, "--paper", str(paper), *options, environment=environment)
-    code = child.wait()
-    ledger.add(child)
-    return code, ledger
+@dataclass(frozen=True)
+class Fault:
+    """The n-th call fails with this number."""
 
+    shim: Path
+    call: str
+    number: int
+    nth: int
 
-@pytest.mark.parametrize(
-    ("call", "number"),
-    [("fsync", errno.EIO), ("write", errno.EIO), ("write", errno.ENOSPC), ("rename", errno.EIO)],
-    ids=["fsync-EIO", "write-EIO", "write-ENOSPC", "rename-EIO"],
-)
-@pytest.mark.timeout(900)
-async def test_a_disk_that_fails_once_loses_nothing_that_was_acknowledged(
-    tmp_path: Path, shim: Path, call: str, number: int, proof: Callable[[str], None]
-) -> None:
-    codes = dict[int, int]()
-    used = tmp_path / "used"
-    assert run(used, tmp_path / "paper", ["--clients", "2", "--jobs", "2"], {})[0] == 0
-    for nth in NTHS:
-        state, paper = tmp_path / str(nth) / "state", tmp_path / str(nth) / "paper"
-        shutil.copytree(used, state)
-        environment = {
-            "LD_PRELOAD": str(shim),
+    def environment(self, state: Path) -> dict[str, str]:
+        return {
+            "LD_PRELOAD": str(self.shim),
             "DISK_FOLDER": str(state),
-            "DISK_CALL": call,
-            "DISK_NTH": str(nth),
-            "DISK_ERRNO": str(number),
+            "DISK_CALL": self.call,
+            "DISK_NTH": str(self.nth),
+            "DISK_ERRNO": str(self.number),
+            "DISK_TOLD": str(told(state)),
         }
-        code, ledger = run(state, paper, ["--clients", "4", "--jobs", "8"], environment)
-        # It went on, ended on purpose to start again, or could not start; it never hung or lied.
-        assert code in (0, 1, EXIT_DISK_FAILED)
-        codes[code] = codes.get(code, 0) + 1
-        code, after = run(state, paper, ["--clients", "2", "--jobs", "2"], {})
-        assert code == 0, "it does not start again"
-        ledger.add_all(after)
-        await ledger.check(state, paper)
-    proof(f"{call} {errno.errorcode[number]}: exit codes {codes}")
+
+
+def told(state: Path) -> Path:
+    """The file that the shim makes when the call has failed."""
+    return state.with_name("failed")
+
+
+async def one_life(used: Path, folder: Path, fault: Fault) -> int:
+    """Work on a disk that fails once, then start again and look; gives the exit code."""
+    state, paper, ledger = folder / "state", folder / "paper", Ledger()
+    await asyncio.to_thread(shutil.copytree, used, state)
+    jobs = str(8 + fault.nth)  # enough for the call to be made n times
+    options = ["--paper", str(paper), "--clients", "4", "--jobs", jobs]
+    child = start_child(state, *options, environment=fault.environment(state))
+    code = await asyncio.to_thread(child.wait, 120)
+    ledger.add(child)
+    assert told(state).exists(), f"{fault.call} was not called {fault.nth} times"
+    # It went on, ended on purpose to start again, or could not start; it never hung or lied.
+    assert code in (0, 1, EXIT_DISK_FAILED)
+    await ledger.check(state, paper)
+    async with a_job_service(state) as service:
+        job = await accept(service, b"it goes on")
+        assert await documents_of(service, job.id) == [b"it goes on"]
+    await asyncio.to_thread(shutil.rmtree, folder)
+    return code
+
+
+@pytest.mark.parametrize("nths", BLOCKS, ids=lambda block: f"{block[0]}-{block[-1]}")
+@pytest.mark.parametrize(
+    ("call", "number"), FAULTS, ids=[f"{call}-{errno.errorcode[number]}" for call, number in FAULTS]
+)
+async def test_a_disk_that_fails_once_loses_nothing_that_was_acknowledged(
+    tmp_path: Path, shim: Path, *, call: str, number: int, nths: range, proof: Callable[[str], None]
+) -> None:
+    used, turns, codes = tmp_path / "used", asyncio.Semaphore(AT_ONCE), Counter[int]()
+    first = start_child(used, "--paper", str(tmp_path / "paper"), "--clients", "2", "--jobs", "2")
+    assert await asyncio.to_thread(first.wait) == 0
+
+    async def take_turn(nth: int) -> None:
+        async with turns:
+            fault = Fault(shim, call, number, nth)
+            codes[await one_life(used, tmp_path / str(nth), fault)] += 1
+            progress(codes.total(), len(nths), f"failures of {call}")
+
+    async with asyncio.TaskGroup() as group:
+        for nth in nths:
+            group.create_task(take_turn(nth))
+    proof(
+        f"{call} number {nths[0]} to {nths[-1]} fails with {errno.errorcode[number]}: nothing"
+        f" acknowledged is lost; exit codes {dict(codes)}"
+    )
     if call == "fsync":
-        assert codes[EXIT_DISK_FAILED] > len(NTHS) // 2, "a failed fsync must end the process"
+        assert codes[EXIT_DISK_FAILED] > len(nths) // 2, "a failed fsync must end the process"
     if number == errno.ENOSPC:
         assert EXIT_DISK_FAILED not in codes, "a full disk is no reason to end"
