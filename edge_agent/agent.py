@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 4.0
 LINK_AGAIN_SECONDS: Final = 10.0
+THINGS_TOLD: Final = 200  # in one heartbeat
 
 
 class Link(Protocol):
@@ -105,6 +106,7 @@ class Agent:
                 name: {"ok": health.ok, "says": health.says, "figures": dict(health.figures)}
                 for name, health in report.services.items()
             },
+            "readers": self._things("card-readers", report),
             "queue": dict(report.queue),
             "free_bytes": report.free_bytes,
             "has_room": report.has_room,
@@ -113,6 +115,11 @@ class Agent:
                 for name, says in report.works_offline.items()
             },
         }
+
+    def _things(self, service: str, report: Report) -> Mapping[str, Any]:
+        """Say how each thing of a service is, by its id; some, where they are very many."""
+        found = report.services.get(service)
+        return dict(list(found.things.items())[:THINGS_TOLD]) if found else {}
 
     def report(self) -> Report:
         """Collect what the health page shows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,7 @@ class Health:
     ok: bool
     says: str
     figures: dict[str, int | str] = field(default_factory=dict)
+    things: dict[str, dict[str, Any]] = field(default_factory=dict)  # its own, by id: plain values
 
 
 class Service(Protocol):

@@ -17,12 +17,11 @@ from control_plane.readers import service as readers
 from control_plane.security.permissions import Permission
 from control_plane.sites import service as sites
 from control_plane.terminals import service as terminals
-from control_plane.terminals.schemas import NewTerminalCode
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.forms import Form, read
 from control_plane.web.tables import Row, csv_response, every_row, yes_or_no
 from shared.i18n import gettext
-from shared.ids import PrinterId, TerminalId
+from shared.ids import PrinterId
 
 _ = gettext
 bp = Blueprint("printers", __name__, url_prefix="/printers")
@@ -137,48 +136,19 @@ def delete_printer(printer_id: str) -> ResponseReturnValue:
     return redirect(url_for("printers.list_printers"), 303)
 
 
-@bp.post("/<printer_id>/terminal-code")
-@requires(Permission.CHANGE_THINGS)
-def make_terminal_code(printer_id: str) -> ResponseReturnValue:
-    wanted = PrinterId(printer_id)
-    with writing() as session:
-        printer = printers.get_printer(session, account_id(), wanted)
-        own = [r for r in _readers(session) if r.printer_id == wanted]
-        # One reader: the terminal is its screen. With several, taps choose nobody's screen.
-        reader_id = own[0].id if len(own) == 1 else None
-        body = NewTerminalCode(printer_id=wanted, reader_id=reader_id)
-        row, code = terminals.create_code(session, account_id(), body, actor())
-    shown = {"code": code, "expires_at": row.expires_at}
-    return render_template("printers/code.html", printer=printer, code=shown)
-
-
-@bp.post("/<printer_id>/terminals/<terminal_id>/revoke")
-@requires(Permission.CHANGE_THINGS)
-def revoke_terminal(printer_id: str, terminal_id: str) -> ResponseReturnValue:
-    with writing() as session:
-        terminals.revoke(session, account_id(), TerminalId(terminal_id), actor())
-    flash(_("The terminal was unpaired. It shows no data from now on."))
-    return redirect(url_for("printers.show_printer", printer_id=printer_id), 303)
-
-
 def _typed() -> dict[str, str]:
     return {name: request.form.get(name, "").strip() for name in _FIELDS}
 
 
-def _readers(session: Session) -> Any:
-    return readers.list_readers(session, account_id(), limit=_ALL).items
-
-
 def _form_page(session: Session, form: Form, printer: Any) -> str:
     places = sites.list_sites(session, account_id(), limit=_ALL).items
-    screens = terminals.list_terminals(session, account_id(), limit=_ALL).items if printer else ()
-    own_id = printer.id if printer else None
+    own: dict[str, Any] = {"printer_id": printer.id, "limit": _ALL} if printer else {}
     return render_template(
         "printers/form.html",
         form=form,
         printer=printer,
         sites=[(site.id, site.name) for site in places],
         gateways=[(g.id, g.name) for g in gateways.serving_gateways(session, account_id())],
-        terminals=[screen for screen in screens if screen.printer_id == own_id],
-        readers=[r for r in _readers(session) if r.printer_id == own_id] if printer else (),
+        terminals=terminals.list_terminals(session, account_id(), **own).items if own else (),
+        readers=readers.list_readers(session, account_id(), **own).items if own else (),
     )

@@ -17,6 +17,7 @@ from shared.messages.records import ReaderMode, ReaderRecord, ReaderRole, accoun
 
 list_readers = repository.list_readers
 find_by_name = repository.find_by_name
+names = repository.names
 
 
 def create(session: Session, account_id: AccountId, new: NewReader, by: Actor) -> Reader:

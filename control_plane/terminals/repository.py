@@ -7,9 +7,9 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from control_plane.paging import DEFAULT_LIMIT, Column, Page, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.terminals.models import Terminal, TerminalCode
-from shared.ids import AccountId, TerminalId
+from shared.ids import AccountId, PrinterId, TerminalId
 
 _SORTS: Final[Mapping[str, Column]] = {"name": Terminal.name, "paired": Terminal.paired_at}
 
@@ -26,11 +26,17 @@ def list_terminals(
     session: Session,
     account_id: AccountId,
     *,
+    text: str | None = None,
+    printer_id: PrinterId | None = None,
     order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Terminal]:
     query = select(Terminal).where(Terminal.account_id == account_id, Terminal.revoked_at.is_(None))
+    if text:
+        query = query.where(contains(Terminal.name, text))
+    if printer_id:
+        query = query.where(Terminal.printer_id == printer_id)
     by = (Terminal.name, Terminal.id)
     return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)
 

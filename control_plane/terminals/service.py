@@ -101,7 +101,7 @@ def _add_paired(session: Session, gateway_id: GatewayId, fact: TerminalPaired) -
     )  # fmt: skip
 
 
-def revoke(session: Session, account_id: AccountId, terminal_id: TerminalId, by: Actor) -> None:
+def revoke(session: Session, account_id: AccountId, terminal_id: TerminalId, by: Actor) -> Terminal:
     """End a terminal: its token is worth nothing any more."""
     terminal = repository.find_terminal(session, account_id, terminal_id)
     if terminal is None or terminal.revoked_at is not None:
@@ -113,6 +113,7 @@ def revoke(session: Session, account_id: AccountId, terminal_id: TerminalId, by:
         session, tenants.account(account_id), "terminal.revoked", by, subject_kind="terminal",
         subject_id=terminal_id, detail={"name": terminal.name},
     )  # fmt: skip
+    return terminal
 
 
 def forget_stale_codes(session: Session) -> int:

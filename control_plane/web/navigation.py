@@ -59,6 +59,8 @@ def _account() -> Iterator[tuple[str, Sequence[Place | None]]]:
         (
             _place(_("Sites and gateways"), "sites.list_sites", Permission.SEE_THINGS),
             _place(_("Queues"), "queues.list_queues", Permission.SEE_THINGS),
+            _place(_("Card readers"), "readers.list_readers", Permission.SEE_THINGS),
+            _place(_("Terminals"), "terminals.list_terminals", Permission.SEE_THINGS),
         ),
     )
     yield (_("Look back"), (_place(_("Audit"), "audit.list_events", Permission.SEE_AUDIT),))

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from edge_agent.identity.directory import Directory
 from edge_agent.identity.reader import CardReader
@@ -67,7 +67,11 @@ class CardReaders:
         if troubles:
             says = _("%(good)s Not connected: %(bad)s", good=says, bad="; ".join(troubles))
         figures: dict[str, int | str] = {"readers": len(self._kept), "connected": connected}
-        return Health(ok=not troubles, says=says, figures=figures)
+        return Health(ok=not troubles, says=says, figures=figures, things=self._things())
+
+    def _things(self) -> dict[str, dict[str, Any]]:
+        troubles = {reader_id: _trouble(kept) for reader_id, kept in self._kept.items()}
+        return {i: {"ok": not trouble, "says": trouble} for i, trouble in troubles.items()}
 
     def find(self, reader_id: ReaderId) -> CardReader | None:
         kept = self._kept.get(reader_id)

@@ -33,12 +33,15 @@ from control_plane.printers import service as printers
 from control_plane.printers.schemas import NewPrinter
 from control_plane.queues import service as queues
 from control_plane.queues.schemas import NewQueue
+from control_plane.readers import service as readers
+from control_plane.readers.schemas import NewReader
 from control_plane.request import Parts
 from control_plane.settings import Settings
 from control_plane.sites import service as sites
 from control_plane.sites.schemas import NewSite
 from control_plane.tenants import Tenant
-from shared.ids import GatewayId, JobId, PrinterId, QueueId, UserId, new_id
+from control_plane.terminals import service as terminals
+from shared.ids import GatewayId, JobId, PrinterId, QueueId, TerminalId, UserId, new_id
 from shared.job_states import Hold, JobState
 from shared.messages.events import (
     AuditRecorded,
@@ -46,9 +49,10 @@ from shared.messages.events import (
     JobCounted,
     JobReceived,
     Source,
+    TerminalPaired,
     UsageRecorded,
 )
-from shared.messages.records import QueueType
+from shared.messages.records import QueueType, ReaderMode
 from tests.support.houses import TESTER, Town, a_town
 
 HOSTS = ("alder.localhost", "cedar.localhost", "vic.localhost")
@@ -157,6 +161,7 @@ class _Day:
         self.number = 0
         self.gateway_id = site.town.alder.gateway.id
         self.queue_id = site.town.alder.pull.id
+        self.told: dict[str, Any] = {}  # what the first gateway says of its things
 
     def furnish(self) -> None:
         self.session.add(self.town.alder.account)
@@ -193,6 +198,7 @@ class _Day:
             )
             made_printer = printers.create(self.session, self.account_id, printer, VERA)
             self.printers.append(made_printer.id)
+        self.furnish_readers(self.printers[1:4])
         follow = NewQueue(name="Follow me", path="follow-me", type=QueueType.PULL)
         self.queue_id = queues.create(self.session, self.account_id, follow, VERA).id
         for user, number in ((self.town.ada, "04A1B2C3D4E5F6"), (self.town.ben, "1B2C3D5E680")):
@@ -205,11 +211,35 @@ class _Day:
         )
         queues.create(self.session, self.account_id, invoices, VERA)
 
+    def furnish_readers(self, printers: Sequence[PrinterId]) -> None:
+        """Card readers at the first printers, and a terminal at one of them."""
+        told = ((True, ""), (True, ""), (False, "the reader does not answer: timeout"))
+        states = {}
+        for n, (printer_id, (ok, says)) in enumerate(zip(printers, told, strict=False)):
+            reader = NewReader(
+                name=f"Reader {n + 1}",
+                gateway_id=self.gateway_id,
+                printer_id=printer_id,
+                mode=ReaderMode.CHOOSE if n == 0 else ReaderMode.PRINT_ALL,
+                address=f"10.1.4.{40 + n}",
+                port=7777,
+            )
+            made = readers.create(self.session, self.account_id, reader, VERA)
+            states[made.id] = {"ok": ok, "says": says}
+        paired = TerminalPaired(
+            TerminalId(new_id()), self.account_id, new_id(), printers[0], made.id, "Panel by the lift",
+            self.now - timedelta(days=2),
+        )  # fmt: skip
+        terminals.on_paired(self.session, self.gateway_id, [paired])
+        self.told["readers"] = states
+        self.hear(self.gateway_id, timedelta(seconds=4))
+
     def hear(self, gateway_id: GatewayId, age: timedelta) -> None:
         gateways.on_enrolled(self.session, gateway_id, b"\x09" * 32, VERA, vault=self.vault)
         at = self.now - age
         gateways.on_presence(self.session, gateway_id, here=age < timedelta(minutes=2), at=at)
-        health = {"services": {"ipp": {"ok": True, "says": "listening on 127.0.0.1:8631"}}}
+        services = {"ipp": {"ok": True, "says": "listening on 127.0.0.1:8631"}}
+        health = {"services": services, **(self.told if gateway_id == self.gateway_id else {})}
         gateways.on_heartbeat(
             self.session, gateway_id, at=at, running={"errors": {}}, health=health
         )

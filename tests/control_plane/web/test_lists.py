@@ -19,7 +19,7 @@ from tests.support.web import Browser
 
 BASE = "https://alder.localhost"
 MANY = EXPORT_LIMIT + 40
-LISTS = ("/jobs", "/printers", "/queues", "/audit")
+LISTS = ("/jobs", "/printers", "/queues", "/readers", "/terminals", "/audit")
 
 
 @pytest.fixture(scope="module")
