@@ -59,7 +59,7 @@ class Primary:
         schema.prepare(self.database)
         self.keys = KeyRing.open_or_create(settings.keys)
         self.vault = Vault.open_or_create(settings.keys)
-        self.link = Link(_link_settings(settings), self.database, self.keys)
+        self.link = Link(_link_settings(settings), self.database, self.keys, self.vault)
         self._schedule = schedule.create(self.database)
         self._web: WebServer | None = None
         self._stopping = threading.Event()
@@ -153,10 +153,9 @@ class Primary:
 
     def _find_dead(self) -> str | None:
         alive = {thread.name for thread in threading.enumerate() if thread.is_alive()}
-        essential = {"broker", "ingest", "feed pusher", "broker roles"}
         if self._web is None or not self._web.is_alive:
             return "the web server"
-        missing = sorted(essential - alive)
+        missing = sorted(self.link.threads - alive)
         return f"the thread {missing[0]!r}" if missing else None
 
 

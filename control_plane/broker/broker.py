@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -44,6 +44,7 @@ class Admission(Protocol):
     """Who may connect; answered from the database."""
 
     def admitted(self) -> Sequence[GatewayId]: ...
+    def processes(self) -> Sequence[str]: ...
     def revoked(self) -> Sequence[tuple[int, datetime]]: ...
 
 
@@ -55,7 +56,6 @@ class BrokerSettings:
     host: str
     port: int  # 0: choose a free one, and keep it
     names: tuple[str, ...]  # host names and addresses by which gateways come
-    primaries: tuple[str, ...]  # certificate names of the primary's processes
 
 
 class Broker:
@@ -66,12 +66,10 @@ class Broker:
         settings: BrokerSettings,
         issuer: Authority,
         admission: Admission,
-        on_restart: Callable[[], None] | None = None,
     ) -> None:
         self._settings = settings
         self._issuer = issuer
         self._admission = admission
-        self._on_restart = on_restart
         self._files = BrokerFiles(settings.folder)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
@@ -162,10 +160,7 @@ class Broker:
         try:
             processes.write_pid_file(self._files.pid, process.pid)
             self._wait_until_ready(process, said)
-            again = self._ready.is_set()
             self._ready.set()
-            if again and self._on_restart is not None:
-                self._on_restart()
             while process.poll() is None and not self._stopping.wait(0.05):
                 pass
             if not self._stopping.is_set():
@@ -197,7 +192,7 @@ class Broker:
         self._write_revoked()
         write_private(
             files.security,
-            config.security_state(self._settings.primaries, self._admission.admitted()),
+            config.security_state(self._admission.processes(), self._admission.admitted()),
         )
         text = config.config_text(files, self.listeners, certificate, plugin)
         write_private(files.config, text.encode())

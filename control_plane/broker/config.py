@@ -22,6 +22,7 @@ from shared.messages import codec, topics
 
 PLUGIN_NAME: Final = "mosquitto_dynamic_security.so"
 CONTROL_TOPIC: Final = "$CONTROL/dynamic-security/v1"
+CONTROL_ANSWERS: Final = f"{CONTROL_TOPIC}/response"
 _PLUGIN_FOLDERS: Final = (
     "/usr/lib/x86_64-linux-gnu",
     "/usr/lib/aarch64-linux-gnu",
@@ -123,7 +124,7 @@ def security_state(primaries: Iterable[str], gateways: Iterable[GatewayId]) -> b
     """Write the plugin's state: who may what. Nobody else may anything."""
     ids = list(gateways)
     names = list(primaries)
-    clients = [{"username": name, "roles": [{"rolename": PRIMARY_ROLE}]} for name in names]
+    clients = [primary_client(name) for name in names]
     clients += [gateway_client(gateway_id) for gateway_id in ids]
     state = {
         "defaultACLAccess": {
@@ -145,8 +146,12 @@ PRIMARY_ROLE: Final = "primary"
 def primary_role() -> dict[str, Any]:
     every = (f"{topics.ROOT}/#", f"{CONTROL_TOPIC}/#", CONTROL_TOPIC)
     acls = [_allow(kind, topic) for kind in _SEND_AND_RECEIVE for topic in every]
-    acls += [_allow("subscribePattern", "#")]
+    acls += [_allow("subscribePattern", "#"), _allow("subscribeLiteral", CONTROL_ANSWERS)]
     return {"rolename": PRIMARY_ROLE, "acls": acls}
+
+
+def primary_client(name: str) -> dict[str, Any]:
+    return {"username": name, "roles": [{"rolename": PRIMARY_ROLE}]}
 
 
 def gateway_role(gateway_id: GatewayId) -> dict[str, Any]:

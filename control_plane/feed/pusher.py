@@ -40,6 +40,7 @@ _LOOK_BACK: Final = timedelta(seconds=15)
 _MAX_WAITING: Final = 10_000
 
 Say = Callable[[GatewayId, Down, Any], bool]
+Cursors = dict[str, StreamCursor]  # of one gateway: what was sent of each stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class _Offline:
 
 
 @dataclass(frozen=True, slots=True)
+class _Taken:
+    ids: frozenset[GatewayId]
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     gateway_id: GatewayId
     ask: FeedAsk
@@ -64,16 +70,25 @@ class _Changed:
     streams: frozenset[str]
 
 
-class Pusher:
-    """One thread; everything that others tell it goes through its queue."""
+_Item = _Online | _Offline | _Taken | _Asked | _Changed
 
-    def __init__(self, database: Database, say: Say) -> None:
+
+class Pusher:
+    """One thread; everything that others tell it goes through its queue.
+
+    Each gateway has one primary that pushes to it: the one that answered its Hello, or took it
+    over. Questions are answered by whoever hears them.
+    """
+
+    def __init__(
+        self, database: Database, say: Say, name: str, greet: Callable[[GatewayId], None]
+    ) -> None:
         self._database = database
         self._say = say
-        self._inbox: queue.Queue[_Online | _Offline | _Asked | _Changed | None] = queue.Queue(
-            _MAX_WAITING
-        )
-        self._sent: dict[GatewayId, dict[str, StreamCursor]] = {}
+        self._name = name
+        self._greet = greet
+        self._inbox: queue.Queue[_Item | None] = queue.Queue(_MAX_WAITING)
+        self._sent: dict[GatewayId, Cursors] = {}
         self._seen: dict[str, StreamCursor] = {}
         self._stop_listening: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._run, name="feed pusher", daemon=True)
@@ -95,13 +110,17 @@ class Pusher:
     def offline(self, gateway_id: GatewayId | None = None) -> None:
         self._put(_Offline(gateway_id))
 
+    def taken(self, ids: Iterable[GatewayId]) -> None:
+        """These gateways were another's, or were lost sight of; they are here, and ours now."""
+        self._put(_Taken(frozenset(ids)))
+
     def asked(self, gateway_id: GatewayId, ask: FeedAsk) -> None:
         self._put(_Asked(gateway_id, ask))
 
     def changed(self, streams: Iterable[str]) -> None:
         self._put(_Changed(frozenset(streams)))
 
-    def _put(self, item: _Online | _Offline | _Asked | _Changed | None) -> None:
+    def _put(self, item: _Item | None) -> None:
         try:
             self._inbox.put_nowait(item)
         except queue.Full:
@@ -120,7 +139,7 @@ class Pusher:
                 next_poll = time.monotonic() + POLL_SECONDS
                 self._guarded(self._poll)
 
-    def _handle(self, item: _Online | _Offline | _Asked | _Changed) -> None:
+    def _handle(self, item: _Item) -> None:
         if isinstance(item, _Online):
             self._sent[item.gateway_id] = {}
             self._guarded(lambda: self._welcome(item))
@@ -129,6 +148,9 @@ class Pusher:
                 self._sent.clear()
             else:
                 self._sent.pop(item.gateway_id, None)
+        elif isinstance(item, _Taken):
+            for gateway_id in sorted(item.ids):
+                self._guarded(lambda: self._adopt(gateway_id))  # noqa: B023  # called at once
         elif isinstance(item, _Asked):
             self._guarded(lambda: self._answer(item))
         else:
@@ -160,24 +182,39 @@ class Pusher:
         with self._database.reading() as session:
             for stream in sorted(streams):
                 for gateway_id in self._audience(session, stream):
-                    self._push(session, gateway_id, stream)
+                    self._push(session, gateway_id, self._sent[gateway_id], stream)
 
     def _audience(self, session: Session, stream: str) -> list[GatewayId]:
         kind, _, owner = stream.partition(":")
         if kind == "account":
             serving = gateways.serving_gateways(session, AccountId(owner))
-            return [gateway.id for gateway in serving if gateway.id in self._sent]
-        return [GatewayId(owner)] if GatewayId(owner) in self._sent else []
+            known = [gateway.id for gateway in serving if gateway.id in self._sent]
+        else:
+            known = [GatewayId(owner)] if GatewayId(owner) in self._sent else []
+        ours = gateways.pushed_by(session, known, self._name) if known else set()
+        for gateway_id in known:
+            if gateway_id not in ours:
+                del self._sent[gateway_id]  # It has said Hello to another primary since.
+        return [gateway_id for gateway_id in known if gateway_id in ours]
 
     def _welcome(self, item: _Online) -> None:
         own = gateway_stream(item.gateway_id)
+        sent = self._sent[item.gateway_id]
         with self._database.reading() as session:
             for stream in self._streams(session, item.gateway_id):
                 cursor = item.cursors.get(stream)
                 # What its own stream names and it lacks, it asks for by itself.
                 if cursor is not None or stream == own:
-                    self._bring(session, item.gateway_id, stream, cursor)
+                    self._bring(session, item.gateway_id, sent, stream, cursor)
             self._send_commands(session, item.gateway_id)
+
+    def _adopt(self, gateway_id: GatewayId) -> None:
+        """Go on from here with a gateway that another primary left; it asks for what it lacks."""
+        with self._database.reading() as session:
+            streams = self._streams(session, gateway_id)
+            self._sent[gateway_id] = pages.positions(session, streams)
+            self._greet(gateway_id)
+            self._send_commands(session, gateway_id)
 
     def _answer(self, item: _Asked) -> None:
         ask = item.ask
@@ -186,57 +223,68 @@ class Pusher:
                 log.warning("gateway %s asks for %s, not its own", item.gateway_id, ask.stream)
                 return
             cursor = StreamCursor(ask.feed_epoch, ask.after) if ask.feed_epoch else None
-            self._sent.setdefault(item.gateway_id, {})
-            self._bring(session, item.gateway_id, ask.stream, cursor)
+            is_ours = bool(gateways.pushed_by(session, [item.gateway_id], self._name))
+            sent = self._sent.setdefault(item.gateway_id, {}) if is_ours else {}
+            self._bring(session, item.gateway_id, sent, ask.stream, cursor)
 
     def _streams(self, session: Session, gateway_id: GatewayId) -> list[str]:
         served = gateways.served_accounts(session, gateway_id)
         return [gateway_stream(gateway_id), *(account_stream(each) for each in served)]
 
     def _bring(
-        self, session: Session, gateway_id: GatewayId, stream: str, cursor: StreamCursor | None
+        self,
+        session: Session,
+        gateway_id: GatewayId,
+        sent: Cursors,
+        stream: str,
+        cursor: StreamCursor | None,
     ) -> None:
         """Bring a gateway from its cursor to the present, by changes or by a snapshot."""
         if not pages.can_continue(session, stream, cursor):
-            self._send_snapshot(session, gateway_id, stream)
+            self._send_snapshot(session, gateway_id, sent, stream)
         elif cursor is not None:
-            self._sent[gateway_id][stream] = cursor
-            if self._push(session, gateway_id, stream) == 0:
+            sent[stream] = cursor
+            if self._push(session, gateway_id, sent, stream) == 0:
                 to = Recipient(gateway_id, utc_now())
                 self._say(gateway_id, Down.FEED, pages.confirmation(to, stream, cursor))
 
-    def _push(self, session: Session, gateway_id: GatewayId, stream: str) -> int:
+    def _push(self, session: Session, gateway_id: GatewayId, sent: Cursors, stream: str) -> int:
         """Send what is new since what was sent; returns how many pages."""
         if stream.startswith("commands:"):
             self._send_commands(session, gateway_id)
             return 0
-        sent = self._sent[gateway_id].get(stream)
-        if sent is None:
-            return 0  # It asks when it learns that it should have the stream.
-        if not pages.can_continue(session, stream, sent):
-            self._send_snapshot(session, gateway_id, stream)
+        cursor = sent.get(stream)
+        if cursor is None:
+            # Another primary answered it about this stream, or it is new: it compares and asks.
+            sent.update(pages.positions(session, [stream]))
+            self._greet(gateway_id)
+            return 0
+        if not pages.can_continue(session, stream, cursor):
+            self._send_snapshot(session, gateway_id, sent, stream)
             return 1
         count = 0
         to = Recipient(gateway_id, utc_now())
-        while page := pages.changes(session, to, stream, sent.changed_seq):
-            if not self._send(gateway_id, page):
+        while page := pages.changes(session, to, stream, cursor.changed_seq):
+            if not self._send(gateway_id, sent, page):
                 break
-            sent = StreamCursor(page.feed_epoch, page.upto)
+            cursor = StreamCursor(page.feed_epoch, page.upto)
             count += 1
         return count
 
-    def _send_snapshot(self, session: Session, gateway_id: GatewayId, stream: str) -> None:
+    def _send_snapshot(
+        self, session: Session, gateway_id: GatewayId, sent: Cursors, stream: str
+    ) -> None:
         to = Recipient(gateway_id, utc_now())
         for page in pages.snapshot(session, to, stream):
-            if not self._send(gateway_id, page):
+            if not self._send(gateway_id, sent, page):
                 return
 
-    def _send(self, gateway_id: GatewayId, page: FeedPage) -> bool:
+    def _send(self, gateway_id: GatewayId, sent: Cursors, page: FeedPage) -> bool:
         if not self._say(gateway_id, Down.FEED, page):
-            self._sent[gateway_id].pop(page.stream, None)
+            sent.pop(page.stream, None)
             return False
         if page.snapshot is None or page.snapshot.last:
-            self._sent[gateway_id][page.stream] = StreamCursor(page.feed_epoch, page.upto)
+            sent[page.stream] = StreamCursor(page.feed_epoch, page.upto)
         return True
 
     def _send_commands(self, session: Session, gateway_id: GatewayId) -> None:

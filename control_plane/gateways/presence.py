@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from control_plane.gateways.models import GatewayState
@@ -57,3 +58,43 @@ def _state(session: Session, gateway_id: GatewayId) -> GatewayState:
         )
         session.add(state)
     return state
+
+
+def set_pusher(session: Session, gateway_id: GatewayId, name: str) -> None:
+    """Note which primary brings this gateway its changes: the one that answered its Hello."""
+    state = _state(session, gateway_id)
+    if state.pushed_by != name:
+        state.pushed_by = name
+        session.flush()
+
+
+def pushed_by(session: Session, ids: Sequence[GatewayId], name: str) -> set[GatewayId]:
+    """Tell which of some gateways a primary brings changes to."""
+    query = select(GatewayState.gateway_id).where(
+        GatewayState.gateway_id.in_(ids), GatewayState.pushed_by == name
+    )
+    return set(session.scalars(query))
+
+
+def take_over(session: Session, name: str, serving: Sequence[str]) -> Sequence[GatewayId]:
+    """Give a primary the gateways of those that serve no more; returns the ones that are here."""
+    orphaned = (GatewayState.pushed_by.is_not(None), GatewayState.pushed_by.not_in(serving))
+    # Looked for first: nearly always there is none, and a look locks nothing.
+    if session.scalar(select(GatewayState.gateway_id).where(*orphaned).limit(1)) is None:
+        return ()
+    taken = session.execute(
+        update(GatewayState)
+        .where(*orphaned)
+        .values(pushed_by=name)
+        .returning(GatewayState.gateway_id, GatewayState.presence)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted(gateway_id for gateway_id, presence in taken if presence == "here")
+
+
+def list_pushed_by(session: Session, name: str) -> Sequence[GatewayId]:
+    """List the gateways that are here and a primary's own."""
+    query = select(GatewayState.gateway_id).where(
+        GatewayState.pushed_by == name, GatewayState.presence == "here"
+    )
+    return session.scalars(query).all()

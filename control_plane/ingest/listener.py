@@ -13,13 +13,14 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from control_plane.broker.config import CONTROL_ANSWERS
 from control_plane.database import Database
 from control_plane.feed.pusher import Pusher
 from control_plane.gateways import service as gateways
@@ -47,10 +48,14 @@ _BACKOFF: Final = Backoff(first_seconds=0.2, unreachable_cap_seconds=1.0, refuse
 class LinkSettings:
     """How this process of the primary reaches its broker."""
 
-    port: int  # on 127.0.0.1
+    port: int
     name: str  # as in its certificate
     certificate: CertificateFiles
     authority: Path
+    host: str = "127.0.0.1"
+    hears_control: bool = True  # whether the broker answers us on its control topic
+    # All primaries of a database are in one group, which nobody can join who cannot name it.
+    group: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +75,23 @@ class Listener:
         signer: Signer,
         *,
         on_up: Callable[[], None] = lambda: None,
+        on_control: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._signer = signer
         self._on_up = on_up
+        self._on_control = on_control
         self._inbox: queue.Queue[_Message] = queue.Queue(_MAX_WAITING)
         self._stopping = threading.Event()
         self._worker = threading.Thread(target=self._run, name="ingest", daemon=True)
-        self.pusher = Pusher(database, self.say)
-        group = secrets.token_hex(16)  # Nobody can join what nobody can name.
+        self.pusher = Pusher(database, self.say, settings.name, self._greet)
         self._connection = Connection(
             Options(
                 client_id=settings.name,
-                host="127.0.0.1",
+                host=settings.host,
                 port=settings.port,
-                subscriptions=(topics.every_up(group),),
+                subscriptions=_subscriptions(settings),
                 receive_maximum=_RECEIVE_MAXIMUM,
             ),
             self._tls,
@@ -130,6 +136,12 @@ class Listener:
         log.info("connected to the broker")
         self._on_up()
 
+    def _greet(self, gateway_id: GatewayId) -> None:
+        """Tell a gateway what there is to have; it asks for what it lacks."""
+        with self._database.reading() as session:
+            answer = hello.beat(session, gateway_id)
+        self.say(gateway_id, Down.HELLO, answer)
+
     def _went_down(self, says: str) -> None:
         if not self._stopping.is_set():
             log.warning("the broker is away: %s", says)
@@ -138,6 +150,8 @@ class Listener:
     def _on_message(self, delivery: Delivery) -> None:
         read = topics.read_up(delivery.topic)
         if read is None:
+            if delivery.topic == CONTROL_ANSWERS:
+                self._on_control(delivery.payload)
             delivery.done()
             return
         try:
@@ -234,6 +248,7 @@ class Listener:
     ) -> list[Callable[[], Any]]:
         said = codec.from_plain(Hello, plain)
         greeting = hello.answer(session, gateway_id, said)
+        gateways.set_pusher(session, gateway_id, self._settings.name)
         after: list[Callable[[], Any]] = [lambda: self.say(gateway_id, Down.HELLO, greeting.answer)]
         if not greeting.is_halted:
             after.append(lambda: self.pusher.online(gateway_id, said.streams))
@@ -248,3 +263,8 @@ class Listener:
             return [lambda: self.pusher.offline(gateway_id)] if believed else []
         answer = hello.beat(session, gateway_id)
         return [lambda: self.say(gateway_id, Down.HELLO, answer)]
+
+
+def _subscriptions(settings: LinkSettings) -> tuple[str, ...]:
+    ours = (topics.every_up(settings.group),)
+    return (*ours, CONTROL_ANSWERS) if settings.hears_control else ours

@@ -64,7 +64,7 @@ class Primary:
     def restart(self) -> None:
         """Another process of the same primary, with a broker of its own on the same port."""
         port = self.link.broker.listeners.port
-        self.link = _make_link(self.folder, self.database, self.keys, port)
+        self.link = _make_link(self.folder, self.database, self.keys, self.vault, port)
         self.start()
 
     def audit(self, event: str) -> list[AuditEvent]:
@@ -166,7 +166,7 @@ async def a_primary(
     vault = Vault(b"k" * 32)
     town = town or a_town(database, vault)
     keys = KeyRing.open_or_create(folder / "keys")
-    link = _make_link(folder, database, keys, 0)
+    link = _make_link(folder, database, keys, vault, 0)
     primary = Primary(folder, database, keys, vault, town, link)
     await asyncio.to_thread(primary.start)
     try:
@@ -175,9 +175,11 @@ async def a_primary(
         await asyncio.to_thread(primary.stop)
 
 
-def _make_link(folder: Path, database: Database, keys: KeyRing, port: int) -> primary_link.Link:
+def _make_link(
+    folder: Path, database: Database, keys: KeyRing, vault: Vault, port: int
+) -> primary_link.Link:
     settings = primary_link.Settings(folder / "broker", "127.0.0.1", port, "localhost")
-    return primary_link.Link(settings, database, keys)
+    return primary_link.Link(settings, database, keys, vault)
 
 
 @asynccontextmanager
