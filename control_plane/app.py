@@ -32,6 +32,7 @@ PAGES: Final = (
     "control_plane.readers.pages",
     "control_plane.terminals.pages",
     "control_plane.users.pages",
+    "control_plane.imports.pages",
     "control_plane.roles.pages",
     "control_plane.cards.pages",
     "control_plane.groups.pages",

@@ -13,6 +13,7 @@ from control_plane.feed.models import FeedRow, FeedStream
 from control_plane.gateways.models import Gateway, GatewayAccount, GatewayState
 from control_plane.grants.models import Grant
 from control_plane.groups.models import Group, GroupMember
+from control_plane.imports.models import PeopleImport
 from control_plane.ingest.models import (
     GatewayBoot,
     GatewayHalt,
@@ -66,6 +67,7 @@ __all__ = [
     "Licence",
     "OneTimeLink",
     "ParkedRow",
+    "PeopleImport",
     "PrimaryEpoch",
     "PrimaryProcess",
     "PrintToken",

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from control_plane.audit.actor import Actor
 from control_plane.database import Database
 from control_plane.domains.models import Domain
+from control_plane.imports import service as imports
 from control_plane.pki.keys import KeyRing
 from control_plane.security.caller import Caller
 from control_plane.security.rates import Rates
@@ -36,6 +37,7 @@ class Parts:
     # The broker is to be told who may connect: a gateway enrolled or was revoked.
     admission_changed: Callable[[], None] = lambda: None
     rates: Rates = field(default_factory=Rates)
+    imports: imports.Desk = field(default_factory=imports.Desk)
 
 
 def parts() -> Parts:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from control_plane.commands import service as commands
 from control_plane.database import Database
 from control_plane.feed import service as feed
+from control_plane.imports import service as imports
 from control_plane.ingest import parking
 from control_plane.security import failures, idempotency, sessions
 from control_plane.terminals import service as terminals
@@ -27,6 +28,7 @@ def create(database: Database) -> BackgroundScheduler:
         "forget old sessions": sessions.forget_old,
         "forget old failures": failures.forget_old,
         "forget old answers": idempotency.forget_old,
+        "forget old imports": imports.forget_old,
         "take back stale terminal codes": terminals.forget_stale_codes,
         "prune tombstones": feed.prune_tombstones,
         "try parked rows again": parking.retry_all,

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from control_plane.domains import service as domains
 from control_plane.recovery import links
 from control_plane.roles import service as roles
 from control_plane.tenants import Tenant
-from control_plane.users import importing
+from control_plane.users import csv_file, importing
 from control_plane.users import service as users
 from control_plane.users.importing import Import
 from control_plane.users.models import User
@@ -86,8 +85,8 @@ def remove_user(arguments: Arguments) -> Any:
 def import_users(arguments: Arguments) -> Any:
     """Import people from a CSV file; ``--dry-run`` says what would happen."""
     try:
-        text = Path(arguments.file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = csv_file.decode(Path(arguments.file).read_bytes())
+    except OSError as error:
         raise CommandError(f"{arguments.file} cannot be read: {error}") from None
     with at_desk(arguments) as desk:
         owner = desks.tenant(desk, arguments)
@@ -96,7 +95,10 @@ def import_users(arguments: Arguments) -> Any:
         order = Import(database, vault, owner, by, dry_run=arguments.dry_run)
         lines = importing.run(order, text, _show_progress)
     counts = Counter(line.outcome for line in lines)
-    refused = [asdict(line) for line in lines if line.outcome == "refused"]
+    shown = ("number", "username", "outcome", "column", "says")
+    refused = [
+        {name: getattr(line, name) for name in shown} for line in lines if line.outcome == "refused"
+    ]
     return {**dict(counts), "dry_run": arguments.dry_run, "items": refused}
 
 

@@ -53,6 +53,7 @@ class LineView(View):
     number: int
     username: str
     outcome: str
+    column: str
     says: str
 
 

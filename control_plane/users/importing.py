@@ -7,16 +7,14 @@ is removed. A line that cannot be used is named and left out; the others go on.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from control_plane import words
 from control_plane.audit.actor import Actor
 from control_plane.cards import service as cards
 from control_plane.cards.schemas import NewCard
@@ -24,15 +22,19 @@ from control_plane.database import Database
 from control_plane.errors import InvalidError, SpoolhouseError
 from control_plane.security.permissions import Permission
 from control_plane.tenants import Tenant
+from control_plane.users import csv_file
 from control_plane.users import service as users
+from control_plane.users.csv_file import Problem, Row
 from control_plane.users.models import User
 from control_plane.users.schemas import NewUser, UserChanges
 from control_plane.vault import Vault
 
-COLUMNS: Final = frozenset({"username", "display_name", "email", "password", "pin", "role", "card"})
-MAX_LINES: Final = 20_000
-_AT_ONCE: Final = 50  # people in one transaction: others write in between
+# People in one transaction: others write in between. A password costs some 30 ms to hash.
+_AT_ONCE: Final = 20
+_SECRETS_AT_ONCE: Final = 8
 _CHANGED: Final = ("display_name", "email", "password", "pin")
+_SECRETS: Final = ("password", "pin")
+_COLUMN_OF: Final = {"roles": "role", "number": "card", "user_id": "username"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,12 @@ class Line:
     number: int  # in the file, its heading being 1
     username: str
     outcome: str  # created | changed | same | refused
-    says: str = ""
+    column: str = ""
+    problem: Problem | None = None
+
+    @property
+    def says(self) -> str:
+        return str(self.problem or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,75 +64,56 @@ class Import:
     dry_run: bool = False
 
 
-def read(text: str) -> list[dict[str, str]]:
-    """Read the file; spreadsheets write a mark at its start, and semicolons in some countries.
-
-    Raises:
-        InvalidError: It has no heading that we know, or too many lines.
-    """
-    text = text.removeprefix("\ufeff")
-    heading = text.split("\n", 1)[0]
-    separator = ";" if heading.count(";") > heading.count(",") else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    names = {(name or "").strip().lower() for name in reader.fieldnames or ()}
-    if "username" not in names:
-        raise InvalidError("csv", "the first line must name the columns, one of them username")
-    if unknown := sorted(names - COLUMNS):
-        raise InvalidError("csv", f"there is no column {unknown[0]!r}")
-    try:
-        rows = [
-            {(name or "").strip().lower(): (value or "").strip() for name, value in row.items()
-             if isinstance(value, str | None)}
-            for row in islice(reader, MAX_LINES + 1)
-        ]  # fmt: skip
-    except csv.Error as error:
-        raise InvalidError("csv", str(error)) from None
-    if len(rows) > MAX_LINES:
-        raise InvalidError("csv", f"more than {MAX_LINES} lines; split the file")
-    return rows
-
-
 def run(
     order: Import, text: str, progress: Callable[[int, int], None] = lambda _done, _all: None
 ) -> list[Line]:
-    """Import, or say what would happen; ``progress`` hears of every batch."""
-    rows = read(text)
+    """Import, or say what would happen; ``progress`` hears of every batch.
+
+    Raises:
+        InvalidError: The file as a whole cannot be used.
+    """
+    rows = csv_file.read(text)
     lines: list[Line] = []
     for some in _batches(rows):
         with order.database.writing() as session:
-            for row in some:
-                lines.append(_one(session, order, row, number=len(lines) + 2))
+            lines += [_one(session, order, row) for row in some]
             if order.dry_run:
                 session.rollback()
         progress(len(lines), len(rows))
     return lines
 
 
-def _one(session: Session, order: Import, row: dict[str, str], *, number: int) -> Line:
-    name = row.get("username", "")
+def _one(session: Session, order: Import, row: Row) -> Line:
+    name = row.cells.get("username", "")
+    if row.problem is not None:
+        return Line(row.number, name, "refused", row.column, row.problem)
     try:
         with session.begin_nested():
-            return Line(number, name, _take(session, order, row))
+            return Line(row.number, name, _take(session, order, row.cells))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return Line(number, name, "refused", f"{where}: {first['msg']}")
+        field, text = words.first_problem(error)
+        return Line(row.number, name, "refused", _COLUMN_OF.get(field, field), Problem(text))
     except SpoolhouseError as error:
-        return Line(number, name, "refused", str(error))
+        field = getattr(error, "field", None) or ""
+        problem = Problem(error.text, error.values)
+        return Line(row.number, name, "refused", _COLUMN_OF.get(field, field), problem)
 
 
-def _take(session: Session, order: Import, row: dict[str, str]) -> str:
-    given: dict[str, Any] = {key: row[key] for key in _CHANGED if row.get(key)}
-    roles = [role for role in row.get("role", "").split() if role]
-    new = NewUser.model_validate({"username": row.get("username", ""), **given})
+def _take(session: Session, order: Import, cells: Any) -> str:
+    given: dict[str, Any] = {key: cells[key] for key in _CHANGED if cells.get(key)}
+    roles = cells.get("role", "").split()
+    new = NewUser.model_validate({"username": cells.get("username", ""), **given})
     user = users.find_by_username(session, order.tenant, new.username)
     if user is None:
-        new = new.model_copy(update={"roles": tuple(roles)} if roles else {})
+        changes: dict[str, Any] = {"roles": tuple(roles)} if roles else {}
+        if order.dry_run:
+            changes |= dict.fromkeys(_SECRETS)  # They were checked; hashing them takes long.
+        new = new.model_copy(update=changes)
         user = users.create(session, order.tenant, new, order.by, vault=order.vault, may=order.may)
         outcome = "created"
     else:
         outcome = _change(session, order, user, given)
-    if row.get("card") and _add_card(session, order, user, row["card"]):
+    if cells.get("card") and _add_card(session, order, user, cells["card"]):
         outcome = "changed" if outcome == "same" else outcome
     return outcome
 
@@ -154,6 +142,14 @@ def _add_card(session: Session, order: Import, user: User, number: str) -> bool:
     return True
 
 
-def _batches(rows: Sequence[dict[str, str]]) -> Iterator[Sequence[dict[str, str]]]:
-    for begin in range(0, len(rows), _AT_ONCE):
-        yield rows[begin : begin + _AT_ONCE]
+def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Split the rows so that no transaction takes long."""
+    begin = secrets = 0
+    for n, row in enumerate(rows):
+        more = sum(1 for key in _SECRETS if row.cells.get(key))
+        if n - begin >= _AT_ONCE or (secrets and secrets + more > _SECRETS_AT_ONCE):
+            yield rows[begin:n]
+            begin, secrets = n, 0
+        secrets += more
+    if begin < len(rows):
+        yield rows[begin:]

@@ -31,6 +31,7 @@ __all__ = [
     "enrolment_code",
     "first_page",
     "may",
+    "parts",
     "permissions",
     "reading",
     "requires",

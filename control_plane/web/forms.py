@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from control_plane.errors import ConflictError, InvalidError, SpoolhouseError
-from shared.i18n import gettext, mark
+from control_plane.words import of_validation
+from shared.i18n import gettext
 
 _ = gettext
 B = TypeVar("B", bound=BaseModel)
-
-_SAID: Final[Mapping[str, str]] = {
-    "missing": mark("Please fill this in."),
-    "string_too_short": mark("Please fill this in, a little longer."),
-    "string_too_long": mark("This is too long."),
-    "too_long": mark("These are too many at once."),
-    "too_short": mark("Please fill this in."),
-    "string_pattern_mismatch": mark("This is not written the way it must be."),
-    "int_parsing": mark("Please give a number."),
-    "greater_than_equal": mark("This number is too small."),
-    "less_than_equal": mark("This number is too large."),
-    "enum": mark("Please choose one of these."),
-}
 
 
 @dataclass(slots=True)
@@ -55,14 +43,8 @@ def read(kind: type[B], form: Form) -> B | None:
     except ValidationError as error:
         for problem in error.errors():
             name = str(problem["loc"][0]) if problem["loc"] else ""
-            form.errors.setdefault(name, _sentence(problem["type"], problem["msg"]))
+            form.errors.setdefault(name, sentence(of_validation(problem["type"], problem["msg"])))
         return None
-
-
-def _sentence(kind: str, message: str) -> str:
-    if kind in _SAID:
-        return _(_SAID[kind])
-    return sentence(message.removeprefix("Value error, "))
 
 
 def said(error: SpoolhouseError) -> str:

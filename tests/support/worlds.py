@@ -29,6 +29,8 @@ from control_plane.grants import service as grants
 from control_plane.grants.schemas import NewGrant
 from control_plane.groups import service as groups
 from control_plane.groups.schemas import NewGroup
+from control_plane.imports import service as imports
+from control_plane.imports.models import PeopleImport
 from control_plane.jobs import service as jobs
 from control_plane.printers import service as printers
 from control_plane.printers.schemas import NewPrinter
@@ -134,6 +136,7 @@ def _furnish(session: Session, vault: Vault, holding: Holding) -> None:
     )
     new_user = NewUser(username=f"{mark}-user", email=f"{mark}@example.org")
     things["user_id"] = users.create(session, tenant, new_user, MAKER, vault=vault).id
+    things["import_id"] = _an_import(session, tenant, mark)
     new_role = NewRole(name=mark, permissions=(Permission.SEE_THINGS,))
     things["role_id"] = roles.create(session, tenant, new_role, MAKER, may=EVERYTHING).id
     new_gateway = NewGateway(name=mark)
@@ -141,6 +144,16 @@ def _furnish(session: Session, vault: Vault, holding: Holding) -> None:
     _give_keys(session, holding)
     if tenant.account_id:
         _furnish_account(session, vault, holding, tenant.account_id)
+
+
+def _an_import(session: Session, tenant: Tenant, mark: str) -> str:
+    waiting = PeopleImport(
+        id=new_id(), tenant=str(tenant), file_name=mark, created_at=NOON, heard_at=NOON,
+        state=imports.CHECKED, counts={}, problems={},
+    )  # fmt: skip
+    session.add(waiting)
+    session.flush()
+    return waiting.id
 
 
 def _give_keys(session: Session, holding: Holding) -> None:

@@ -71,7 +71,7 @@ def test_many_people_come_in_batches_and_progress_is_told(order: Import) -> None
     told: list[tuple[int, int]] = []
     lines = importing.run(order, "\ufeff" + file, lambda done, of: told.append((done, of)))
     assert {line.outcome for line in lines} == {"created"}
-    assert told[0] == (50, 120)
+    assert told[0] == (20, 120)
     assert told[-1] == (120, 120)
 
 
