@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.counts import count, randomness
+from tests.support.counts import count, progress, randomness
 from tests.support.job_load import STEPS, Ledger, start_child
 
 KILLS = count(15, 300)
@@ -26,6 +26,7 @@ async def test_whatever_was_answered_survives_kills_at_random_moments(
         child.run_for(chance.uniform(0.02, 0.5))
         child.kill()
         ledger.add(child)
+        progress(round_number + 1, KILLS, "kills")
     await ledger.check(state, paper)
     proof(
         f"{ledger.kills} kills, {ledger.kills_with_unanswered} of them with a request unanswered,"
@@ -39,7 +40,7 @@ async def test_whatever_was_answered_survives_kills_at_random_moments(
 @pytest.mark.timeout(TAKES * 120)
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_kill_at_each_step_loses_nothing_and_prints_nothing_twice(
-    tmp_path: Path, when: str
+    tmp_path: Path, when: str, proof: Callable[[str], None]
 ) -> None:
     state, paper, ledger = tmp_path / "state", tmp_path / "paper", Ledger()
     for take in range(1, TAKES + 1):
@@ -51,8 +52,12 @@ async def test_a_kill_at_each_step_loses_nothing_and_prints_nothing_twice(
             assert child.wait() == -9, f"{step} was not taken {number} times"
             ledger.add(child)
         await ledger.check(state, paper)
+        progress(take, TAKES, "times each step")
     follower = start_child(state, "--paper", str(paper), "--jobs", "3")
     assert follower.wait() == 0
     ledger.acked.update(follower.acked)
     await ledger.check(state, paper)
     assert ledger.acked
+    proof(
+        f"{len(STEPS)} steps, killed {TAKES} times {when} each: {len(ledger.acked)} jobs, none lost"
+    )

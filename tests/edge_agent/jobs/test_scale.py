@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
+import re
 import sqlite3
 import subprocess
 import sys
@@ -81,7 +81,8 @@ def test_a_very_large_document_takes_constant_memory(
 
 
 def peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """The highest memory of this program; ``ru_maxrss`` would include its starter's."""
+    return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) * 1024
 
 
 async def receive_large(state: Path, size: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from edge_agent.jobs.model import Actor, Job
 from edge_agent.jobs.runner import Runner
 from shared.ids import JobId
 from shared.job_states import JobState
-from tests.support.counts import count, randomness
+from tests.support.counts import count, progress, randomness
 from tests.support.disks import a_small_disk, needs_root
 from tests.support.drivers import FakePrinter, a_printer_record
 from tests.support.jobs import (
@@ -32,8 +32,7 @@ from tests.support.jobs import (
 )
 
 MEGABYTE = 1024 * 1024
-CHANCE = randomness("disk full")
-OFFSETS = [CHANCE.randrange(0, 300_000) for _ in range(count(5, 50))]
+OFFSETS = count(5, 50)
 
 pytestmark = [needs_root, pytest.mark.root, pytest.mark.scaled]
 
@@ -80,10 +79,21 @@ def take(runner: Runner, job: Job) -> None:
     runner.take(job.id, job.printer_id)
 
 
-@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.timeout(60 + OFFSETS * 10)
 async def test_a_disk_that_fills_up_anywhere_loses_nothing(
-    jobs: Jobs, disk: Path, offset: int
+    tmp_path: Path, proof: Callable[[str], None]
 ) -> None:
+    chance, kept = randomness("disk full"), 0
+    for number in range(OFFSETS):
+        with a_small_disk(tmp_path / "small", 16) as disk:
+            async with a_job_service(disk / "state", reserve_bytes=2 * MEGABYTE) as jobs:
+                kept += await fill_and_free(jobs, disk, chance.randrange(0, 300_000))
+        progress(number + 1, OFFSETS, "full disks")
+    proof(f"{OFFSETS} full disks, {kept} accepted jobs, none lost; each took jobs again when freed")
+
+
+async def fill_and_free(jobs: Jobs, disk: Path, offset: int) -> int:
+    """Fill the disk up from somewhere, make room again; gives how many jobs were accepted."""
     ballast = disk / "ballast"
     ballast.write_bytes(b"\1" * (8 * MEGABYTE + offset))
     accepted = await fill(jobs, (6_000, 200_000, 30_000))
@@ -93,6 +103,7 @@ async def test_a_disk_that_fills_up_anywhere_loses_nothing(
     ballast.unlink()
     job = await accept(jobs, b"there is room again")
     await check(jobs, {**accepted, job.id: hashlib.sha256(b"there is room again").hexdigest()})
+    return len(accepted)
 
 
 async def test_jobs_are_released_and_printed_while_the_disk_is_full(jobs: Jobs, disk: Path) -> None:

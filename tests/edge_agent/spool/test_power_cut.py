@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.counts import count, randomness
+from tests.support.counts import count, progress, randomness
 from tests.support.disks import CutDisk, needs_root
 from tests.support.job_load import Ledger, start_child
 
@@ -37,5 +37,6 @@ async def test_every_answered_job_is_there_after_a_power_cut(
                 await ledger.check(rebooted / "state", paper)
         (tmp_path / str(number) / "image").unlink()
         jobs += len(said)
+        progress(number + 1, CUTS, "power cuts")
     proof(f"{CUTS} power cuts, {jobs} answered jobs, none lost")
     assert jobs > CUTS
