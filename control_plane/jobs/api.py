@@ -11,6 +11,7 @@ from control_plane.commands import service as commands
 from control_plane.jobs import requests, uploads
 from control_plane.jobs import service as jobs
 from control_plane.jobs.schemas import (
+    CancelJobs,
     CommandView,
     NewUpload,
     ReassignJob,
@@ -18,7 +19,7 @@ from control_plane.jobs.schemas import (
     UploadView,
 )
 from control_plane.jobs.views import JobDetailView, JobView, views_of
-from control_plane.request import account_id, actor, caller
+from control_plane.request import account_id, actor, caller, parts
 from control_plane.rest.routing import Items, Rest, TextQuery
 from control_plane.security.permissions import Permission
 from shared.ids import GatewayId, JobId, PrinterId, QueueId, UserId
@@ -95,6 +96,19 @@ def cancel_job(session: Session, job_id: JobId) -> CommandView:
 
 
 @rest.post(
+    "/jobs/cancel",
+    Permission.CHANGE_JOBS,
+    body=CancelJobs,
+    answer=Items[CommandView],
+    status=HTTPStatus.ACCEPTED,
+)
+def cancel_jobs(session: Session, body: CancelJobs) -> Items[CommandView]:
+    """Ask for several jobs to be deleted; those that have ended already are left as they are."""
+    asked = requests.cancel_many(session, account_id(), body.job_ids, actor())
+    return Items[CommandView](items=[CommandView.model_validate(row) for row in asked])
+
+
+@rest.post(
     "/jobs/<job_id>/reassign",
     Permission.CHANGE_JOBS,
     body=ReassignJob,
@@ -109,8 +123,16 @@ def reassign_job(session: Session, job_id: JobId, body: ReassignJob) -> CommandV
 
 @rest.post("/jobs/uploads", Permission.CHANGE_JOBS, body=NewUpload, answer=UploadView)
 def create_upload(session: Session, body: NewUpload) -> UploadView:
-    """Get an address at a gateway for a document; 409 with the reason where there is none."""
-    return uploads.find_address(session, account_id(), body)
+    """Get a ticket and an address at a gateway for one document; 409 says why there is none."""
+    caller().check_is_at_home()
+    return uploads.create(
+        session,
+        account_id(),
+        body,
+        actor(),
+        user_id=caller().user_id,
+        signer=parts().keys.signer,
+    )
 
 
 def _shows_titles(session: Session) -> bool:

@@ -9,11 +9,14 @@ from sqlalchemy.orm import Session
 
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
+from control_plane.errors import ConflictError, InvalidError
+from control_plane.gateways import service as gateways
 from control_plane.jobs import requests, words
 from control_plane.jobs import service as jobs
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
+from control_plane.users import service as users
 from control_plane.web.caller import (
     account_id,
     actor,
@@ -24,15 +27,17 @@ from control_plane.web.caller import (
     tenant,
     writing,
 )
+from control_plane.web.forms import sentence
 from control_plane.web.rendering import fragment
 from control_plane.web.tables import Row, csv_response, every_row
-from shared.i18n import format_moment, gettext, mark
+from shared.i18n import format_moment, gettext, mark, ngettext
 from shared.ids import JobId, PrinterId, UserId
 from shared.job_states import Hold, JobState
 
 _ = gettext
 bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 _ALL: Final = 200
+_PEOPLE: Final = 20
 _STATES: Final[Mapping[str, tuple[str, tuple[JobState, ...], Hold | None]]] = {
     "held": (mark("Waiting"), (JobState.PENDING_HELD,), None),
     "printing": (
@@ -83,6 +88,29 @@ def export_jobs() -> ResponseReturnValue:
     return csv_response("jobs", header, every_row(read_some))
 
 
+@bp.post("/delete")
+@requires(Permission.CHANGE_JOBS)
+def delete_jobs() -> ResponseReturnValue:
+    """Delete the chosen jobs; asks first, with what would be lost."""
+    ids = [JobId(found) for found in request.form.getlist("job")][:_ALL]
+    if not ids:
+        flash(_("Choose the jobs first."), "error")
+        return redirect(url_for("jobs.list_jobs"), 303)
+    if not request.form.get("sure"):
+        with reading() as session:
+            rows = _rows(session, jobs.list_by_id(session, account_id(), ids))
+        return render_template("jobs/delete.html", rows=[row for row in rows if not row["is_over"]])
+    with writing() as session:
+        asked = requests.cancel_many(session, account_id(), ids, actor())
+    said = ngettext(
+        "The gateways were asked to delete %(num)s job.",
+        "The gateways were asked to delete %(num)s jobs.",
+        len(asked),
+    )
+    flash(said)
+    return redirect(url_for("jobs.list_jobs"), 303)
+
+
 @bp.get("/<job_id>")
 @requires(Permission.SEE_JOBS)
 def show_job(job_id: str) -> ResponseReturnValue:
@@ -116,6 +144,45 @@ def delete_job(job_id: str) -> ResponseReturnValue:
         requests.cancel(session, account_id(), JobId(job_id), actor())
     flash(_("The gateway was asked to delete it."))
     return redirect(url_for("jobs.show_job", job_id=job_id), 303)
+
+
+@bp.get("/<job_id>/give")
+@requires(Permission.CHANGE_JOBS, Permission.SEE_PEOPLE)
+def choose_owner(job_id: str) -> ResponseReturnValue:
+    """Find the person whose a job is that came without a known user."""
+    with reading() as session:
+        return _give_page(session, JobId(job_id), "")
+
+
+@bp.post("/<job_id>/give")
+@requires(Permission.CHANGE_JOBS, Permission.SEE_PEOPLE)
+def give_job(job_id: str) -> ResponseReturnValue:
+    owner_id = UserId(request.form.get("owner_id", ""))
+    try:
+        with writing() as session:
+            requests.reassign(session, account_id(), JobId(job_id), owner_id, actor())
+            name = users.names(session, tenant(), [owner_id])[owner_id]
+    except (ConflictError, InvalidError) as error:
+        with reading() as session:
+            return _give_page(session, JobId(job_id), sentence(str(error))), 422
+    flash(_("The gateway was asked to give it to %(name)s.", name=name))
+    return redirect(url_for("jobs.show_job", job_id=job_id), 303)
+
+
+def _give_page(session: Session, job_id: JobId, trouble: str) -> str:
+    job = jobs.get_job(session, account_id(), job_id).job
+    text = request.args.get("q", job.claimed_name or "").strip()
+    found = users.list_users(session, tenant(), text=text or None, enabled=True, limit=_PEOPLE)
+    return render_template(
+        "jobs/give.html",
+        job=job,
+        title=words.shown_title(job, show=shows_titles()),
+        claimed=job.claimed_name,
+        text=text,
+        people=found.items,
+        there_are_more=found.next_cursor is not None,
+        trouble=trouble,
+    )
 
 
 def _filters() -> dict[str, str]:
@@ -155,6 +222,7 @@ def _row(job: Any, names: Mapping[str, str]) -> dict[str, Any]:
         "queue": names.get(job.queue_id, ""),
         "tone": tone,
         "state": state,
+        "is_over": JobState(job.state).is_final,
         "pages": words.pages_words(job),
         "impressions": job.impressions,
         "printer": names.get(job.printer_id or "", ""),
@@ -178,12 +246,14 @@ def _values(session: Session, job_id: JobId) -> dict[str, Any]:
         by_id=detail.names,
     )
     tone, _state = words.state_words(job)
+    home = gateways.states(session, [job.gateway_id]).get(job.gateway_id)
     is_held = job.state == JobState.PENDING_HELD and may(Permission.CHANGE_JOBS)
     shown = {
         "id": job.id,
         "title": words.shown_title(job, show=shows_titles()),
         "tone": tone,
         "summary": words.summary(job, names, now),
+        "old": words.old_news(job, names, home, now),
         "why": words.why_not_printed(job, now),
         "hops": words.way(job, detail.timeline, detail.counts, names, wished),
         "pages": words.pages_by_source(job, detail.counts),
@@ -193,6 +263,7 @@ def _values(session: Session, job_id: JobId) -> dict[str, Any]:
         "number": job.number,
         "kept_until": job.kept_until,
         "may_release": is_held and job.owner_id is not None,
+        "may_give": is_held and Hold.QUARANTINE.value in job.reasons and may(Permission.SEE_PEOPLE),
         "may_delete": may(Permission.CHANGE_JOBS) and not JobState(job.state).is_final,
     }
     return {

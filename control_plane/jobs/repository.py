@@ -27,6 +27,12 @@ def find_job(session: Session, account_id: AccountId, job_id: JobId) -> Job | No
     ).one_or_none()
 
 
+def list_by_id(session: Session, account_id: AccountId, ids: Collection[JobId]) -> Sequence[Job]:
+    """List those of the account's jobs, oldest first."""
+    mine = select(Job).where(Job.account_id == account_id, Job.id.in_(ids))
+    return session.scalars(mine.order_by(Job.received_at, Job.id)).all()
+
+
 def jobs_by_id(session: Session, ids: Collection[JobId]) -> dict[JobId, Job]:
     """Whoever's they are: for facts, which are checked against the row that is there."""
     return {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))}

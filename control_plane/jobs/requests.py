@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -55,6 +55,21 @@ def cancel(session: Session, account_id: AccountId, job_id: JobId, by: Actor) ->
     if JobState(job.state).is_final:
         raise ConflictError("the job has ended already")
     return _ask(session, job, CommandKind.CANCEL_JOB, {}, by)
+
+
+def cancel_many(
+    session: Session, account_id: AccountId, ids: Collection[JobId], by: Actor
+) -> Sequence[Command]:
+    """Ask for several jobs to be deleted; those that have ended already are left as they are.
+
+    Raises:
+        InvalidError: One of them is no job of the account; then none is deleted.
+    """
+    found = repository.list_by_id(session, account_id, ids)
+    if len(found) < len(set(ids)):
+        raise InvalidError("job_ids", "there is no such job")
+    waiting = [job for job in found if not JobState(job.state).is_final]
+    return [_ask(session, job, CommandKind.CANCEL_JOB, {}, by) for job in waiting]
 
 
 def reassign(

@@ -17,11 +17,10 @@ from control_plane.users import service as users
 from shared.ids import AccountId, GatewayId, JobId, UserId
 
 ForeignJobError = facts.ForeignJobError
-on_received = facts.on_received
-on_changed = facts.on_changed
-on_counted = facts.on_counted
-on_usage = facts.on_usage
+on_facts = facts.on_facts
+on_told = facts.on_told
 list_jobs = repository.list_jobs
+list_by_id = repository.list_by_id
 count_by_state = repository.count_by_state
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from control_plane.commands.models import Command
+from control_plane.gateways.models import GatewayState
+from control_plane.gateways.things import SILENT_AFTER
 from control_plane.jobs.models import Job, JobCount, JobEvent
 from shared.i18n import (
     format_bytes,
@@ -107,6 +109,11 @@ _ANSWERS: Final[Mapping[str, tuple[str, str]]] = {
         mark("the gateway did not answer in time; nothing prints late"),
     ),
 }
+_ASKED: Final[Mapping[str, str]] = {
+    CommandKind.RELEASE_JOB.value: mark("Asked to print it"),
+    CommandKind.CANCEL_JOB.value: mark("Asked to delete it"),
+    CommandKind.REASSIGN_JOB.value: mark("Asked to give it to its person"),
+}
 FORMATS: Final[Mapping[str, str]] = {
     "application/pdf": "PDF",
     "application/postscript": "PostScript",
@@ -168,6 +175,21 @@ def why_not_printed(job: Job, now: datetime) -> str:
         kept = format_moment(job.kept_until, now)
         said.append(_("It is kept until %(moment)s.", moment=kept))
     return " ".join(said)
+
+
+def old_news(job: Job, names: Names, home: GatewayState | None, now: datetime) -> str:
+    """Say that nobody knows how a job is now, while its gateway is silent; else nothing."""
+    heard = home.last_seen_at if home else None
+    if JobState(job.state).is_final or home is None or heard is None:
+        return ""
+    if home.presence == "here" and now - heard < SILENT_AFTER:
+        return ""
+    return _(
+        "Gateway %(gateway)s was last heard %(moment)s. This is how the job was then; it may "
+        "have been printed or deleted there since.",
+        gateway=names.gateway,
+        moment=format_moment(heard, now),
+    )
 
 
 def pages_words(job: Job) -> str:
@@ -281,11 +303,7 @@ def asked(commands: Sequence[Command]) -> list[Hop]:
     for command in commands:
         if command.state == CommandState.SUCCEEDED.value:
             continue
-        title = (
-            _("Asked to print it")
-            if command.kind == CommandKind.RELEASE_JOB.value
-            else _("Asked to delete it")
-        )
+        title = _(_ASKED.get(command.kind, command.kind))
         tone, below = _ANSWERS.get(command.state, ("wait", ""))
         said = " · ".join(part for part in (_(below), command.message) if part)
         hops.append(Hop(command.issued_at, "", tone, title, "", said))

@@ -11,7 +11,6 @@ from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
-from control_plane.printers.models import Printer
 from control_plane.printers.schemas import NewPrinter, PrinterChanges
 from control_plane.readers import service as readers
 from control_plane.security.permissions import Permission
@@ -53,7 +52,7 @@ def export_printers() -> ResponseReturnValue:
     return csv_response("printers", header, every_row(read_some))
 
 
-def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Printer]:
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
     return printers.list_printers(
         session,
         account_id(),

@@ -13,7 +13,6 @@ from control_plane.gateways import service as gateways
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
 from control_plane.queues import service as queues
-from control_plane.queues.models import Queue
 from control_plane.queues.schemas import NewQueue, QueueChanges
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
@@ -64,7 +63,7 @@ def export_queues() -> ResponseReturnValue:
     return csv_response("queues", header, every_row(read_some))
 
 
-def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Queue]:
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
     return queues.list_queues(
         session,
         account_id(),
@@ -75,7 +74,7 @@ def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> P
     )
 
 
-def _printer_names(session: Session, page: Page[Queue]) -> dict[str, str]:
+def _printer_names(session: Session, page: Page[Any]) -> dict[str, str]:
     wanted = [queue.printer_id for queue in page.items if queue.printer_id]
     return printers.names(session, account_id(), wanted)
 

@@ -17,7 +17,6 @@ from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
 from control_plane.readers import service as readers
 from control_plane.readers import words
-from control_plane.readers.models import Reader
 from control_plane.readers.schemas import NewReader, ReaderChanges
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
@@ -136,7 +135,7 @@ def _typed() -> dict[str, str]:
     return {name: request.form.get(name, "").strip() for name in _FIELDS}
 
 
-def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Reader]:
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
     return readers.list_readers(
         session,
         account_id(),
@@ -147,7 +146,7 @@ def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> P
     )
 
 
-def _lines(session: Session, found: Sequence[Reader]) -> list[words.ReaderLine]:
+def _lines(session: Session, found: Sequence[Any]) -> list[words.ReaderLine]:
     now = utc_now()
     names = printers.names(session, account_id(), [reader.printer_id for reader in found])
     names |= gateways.names(session, account_id(), [reader.gateway_id for reader in found])
@@ -155,11 +154,11 @@ def _lines(session: Session, found: Sequence[Reader]) -> list[words.ReaderLine]:
     return [words.line(reader, names, states.get(reader.id), now) for reader in found]
 
 
-def _state(session: Session, reader: Reader) -> dict[str, Any]:
+def _state(session: Session, reader: Any) -> dict[str, Any]:
     return {"reader": reader, "line": _lines(session, [reader])[0]}
 
 
-def _form_page(session: Session, form: Form, reader: Reader | None) -> str:
+def _form_page(session: Session, form: Form, reader: Any) -> str:
     known = printers.list_printers(session, account_id(), limit=_ALL).items
     serving = gateways.serving_gateways(session, account_id())
     printer_id = PrinterId(form.values.get("printer_id", ""))

@@ -12,7 +12,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   const element = event.detail.elt;
   if (!element.matches("[data-live]")) return;
   // Nobody looks, or somebody is in the middle of something: leave the page as it is.
-  if (document.hidden || element.contains(document.querySelector("dialog[open], details.menu[open]")) || writing(element)) event.preventDefault();
+  if (document.hidden || element.querySelector("dialog[open], details.menu[open], input[type=checkbox]:checked") || writing(element)) event.preventDefault();
 });
 
 function writing(element) {

@@ -15,7 +15,6 @@ from control_plane.printers import service as printers
 from control_plane.readers import service as readers
 from control_plane.security.permissions import Permission
 from control_plane.terminals import service as terminals
-from control_plane.terminals.models import Terminal
 from control_plane.terminals.schemas import NewTerminalCode
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.forms import Form, read
@@ -85,7 +84,7 @@ def _only_reader(session: Session, printer_id: str) -> str:
     return own.items[0].id if len(own.items) == 1 else ""
 
 
-def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Terminal]:
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
     return terminals.list_terminals(
         session,
         account_id(),
@@ -96,7 +95,7 @@ def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> P
     )
 
 
-def _rows(session: Session, found: Sequence[Terminal]) -> list[dict[str, Any]]:
+def _rows(session: Session, found: Sequence[Any]) -> list[dict[str, Any]]:
     names = printers.names(session, account_id(), [row.printer_id for row in found])
     names |= gateways.names(session, account_id(), [row.gateway_id for row in found])
     names |= readers.names(session, account_id(), [r.reader_id for r in found if r.reader_id])

@@ -229,7 +229,7 @@ def _tell(session: Session, holding: Holding, account_id: AccountId, printer_id:
         kept_until=NOON + timedelta(days=1),
         at=NOON,
     )
-    jobs.on_received(session, things["gateway_id"], [fact])
+    jobs.on_facts(session, things["gateway_id"], [fact])
     things["job_id"] = job_id
     paired = TerminalPaired(terminal_id, account_id, new_id(), printer_id, None, holding.mark, NOON)
     terminals.on_paired(session, things["gateway_id"], [paired])
@@ -283,8 +283,12 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
         },
         "ServeAccount": {"account_id": things.get("served_id")},
         "ReleaseJob": {"printer_id": things.get("printer_id", new_id())},
+        "CancelJobs": {"job_ids": [things.get("job_id", new_id())]},
         "ReassignJob": {"owner_id": things.get("user_id")},
-        "NewUpload": {"queue_id": things.get("queue_id", new_id())},
+        "NewUpload": {
+            "queue_id": things.get("queue_id", new_id()),
+            "user_id": things.get("user_id", new_id()),
+        },
         "NewTerminalCode": {
             "printer_id": things.get("printer_id"),
             "reader_id": things.get("reader_id"),

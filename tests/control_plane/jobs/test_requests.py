@@ -58,7 +58,7 @@ def a_job(
         sha256="0" * 64, received_ms=1, kept_until=NOON + timedelta(days=1), at=NOON,
     )  # fmt: skip
     with database.writing() as session:
-        jobs.on_received(session, town.alder.gateway.id, [fact])
+        jobs.on_facts(session, town.alder.gateway.id, [fact])
     return fact.job_id
 
 
@@ -87,10 +87,26 @@ def test_a_job_that_has_ended_is_neither_printed_nor_deleted(
         state=JobState.CANCELED, reasons=(), at=NOON, revision=2, home_epoch=1, by="command",
     )  # fmt: skip
     with database.writing() as session:
-        jobs.on_changed(session, town.alder.gateway.id, [end])
+        jobs.on_facts(session, town.alder.gateway.id, [end])
     body = {"printer_id": town.alder.printer.id}
     assert program.ask("POST", f"/jobs/{job_id}/release", body).status_code == 409
     assert program.ask("POST", f"/jobs/{job_id}/cancel").status_code == 409
+
+
+def test_several_jobs_are_deleted_at_once_and_none_where_one_is_somebody_elses(
+    program: Program, database: Database, town: Town
+) -> None:
+    ids = [a_job(database, town, town.ben.id) for _ in range(3)]
+    foreign = program.ask("POST", "/jobs/cancel", {"job_ids": [*ids, new_id()]})
+    assert (foreign.status_code, "job_ids" in foreign.text) == (422, True)
+    with database.reading() as session:
+        assert commands.list_pending(session, town.alder.gateway.id) == []
+    assert program.ask("POST", "/jobs/cancel", {"job_ids": []}).status_code == 422
+    asked = program.ask("POST", "/jobs/cancel", {"job_ids": ids})
+    assert asked.status_code == 202
+    with database.reading() as session:
+        said = commands.list_pending(session, town.alder.gateway.id)
+        assert {command.body["job_id"] for command in said} == set(ids)
 
 
 def test_only_a_job_that_is_nobodys_is_given_to_a_person(
@@ -110,7 +126,7 @@ def test_only_a_job_that_is_nobodys_is_given_to_a_person(
 def test_an_upload_says_why_there_is_no_address_for_it_and_what_works_instead(
     program: Program, database: Database, town: Town, vault: Vault
 ) -> None:
-    body = {"queue_id": town.alder.pull.id}
+    body = {"queue_id": town.alder.pull.id, "user_id": town.ada.id}
     none_yet = program.ask("POST", "/jobs/uploads", body)
     assert none_yet.status_code == 409
     assert "no gateway serves this account yet" in none_yet.text
@@ -121,5 +137,5 @@ def test_an_upload_says_why_there_is_no_address_for_it_and_what_works_instead(
     assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
     assert "Alder one" in answer.text
     assert "by IPP to the queue pull" in answer.text
-    foreign = program.ask("POST", "/jobs/uploads", {"queue_id": town.cedar.pull.id})
+    foreign = program.ask("POST", "/jobs/uploads", {**body, "queue_id": town.cedar.pull.id})
     assert foreign.status_code == 422
