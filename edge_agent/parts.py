@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from edge_agent.audit import Audit
 from edge_agent.calls import Calls
@@ -13,10 +14,11 @@ from edge_agent.counting.counter import PageCounter
 from edge_agent.identity.authentication import Authentication
 from edge_agent.identity.directory import Directory
 from edge_agent.identity.session import Stations
-from edge_agent.jobs import outbox
+from edge_agent.jobs import outbox, queries
 from edge_agent.jobs.counting import Counter
 from edge_agent.jobs.errors import JobStoreError, SpoolFullError
 from edge_agent.jobs.model import Job
+from edge_agent.jobs.rows import to_milliseconds
 from edge_agent.jobs.service import JobService
 from edge_agent.jobs.store import JobStore
 from edge_agent.jobs.transaction import Transaction
@@ -34,6 +36,8 @@ from shared.messages.events import AuditRecorded
 from shared.messages.records import SecretRecord
 
 T = TypeVar("T")
+
+_LEFT_BEHIND: Final = timedelta(days=1)  # so long a printer may keep what we began and lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,14 @@ def build_parts(
     jobs = JobService(store, spool, clock, counter=counter or PageCounter())
     storage = StorageService(jobs, calls)
     pins = PrinterPins(state_dir / "printer-pins.json")
-    driver = IppDriver(clock, user_name=lambda job: _user_name(directory, job), pins=pins)
+
+    async def unsent() -> Sequence[Job]:
+        since = to_milliseconds(clock.now() - _LEFT_BEHIND)
+        return await store.read(lambda c: queries.list_unsent(c, since))
+
+    driver = IppDriver(
+        clock, user_name=lambda job: _user_name(directory, job), pins=pins, unsent=unsent
+    )
     return Parts(
         state_dir,
         gateway_id,

@@ -68,6 +68,20 @@ def list_pending(connection: sqlite3.Connection) -> list[Job]:
     )
 
 
+def list_unsent(connection: sqlite3.Connection, since: int, limit: int = 200) -> list[Job]:
+    """List jobs that their printer may have begun and of which no byte has left, newest first.
+
+    Those that wait for it, and those that were canceled or given up since a moment.
+    """
+    return select_jobs(
+        connection,
+        "number IN (SELECT number FROM jobs WHERE state IN (3, 5, 6)"
+        " UNION ALL SELECT number FROM jobs WHERE state >= 7 AND completed_at >= ?)"
+        " AND sending = 0 AND printer_id IS NOT NULL ORDER BY number DESC LIMIT ?",
+        (since, limit),
+    )
+
+
 def count_active(connection: sqlite3.Connection, queue_id: QueueId) -> int:
     found = connection.execute(
         "SELECT count(*) FROM jobs WHERE queue_id = ? AND state < 7", (queue_id,)

@@ -23,6 +23,7 @@ from edge_agent.output.ipp_client import (
     Patience,
 )
 from edge_agent.output.ipp_delivery import Delivery
+from edge_agent.output.ipp_leftovers import Leftovers, Unsent
 from edge_agent.output.ipp_refusals import unavailable
 from edge_agent.output.ipp_watch import Watch
 from edge_agent.output.printer_pins import PrinterPins
@@ -46,6 +47,10 @@ def claimed_name(job: Job) -> str:
     return job.claimed_name or "spoolhouse"
 
 
+async def _nothing() -> Sequence[Job]:
+    return ()
+
+
 class IppDriver:
     """Prints by IPP and IPPS (a ``PrinterDriver``)."""
 
@@ -57,6 +62,7 @@ class IppDriver:
         patience: Patience | None = None,
         tls: ssl.SSLContext | None = None,
         pins: PrinterPins | None = None,
+        unsent: Unsent = _nothing,
     ) -> None:
         """Make a driver for any number of printers.
 
@@ -66,12 +72,14 @@ class IppDriver:
             patience: How long we wait for a printer.
             tls: Whose certificates are trusted at ``ipps:``; the system's authorities otherwise.
             pins: Where the certificates of printers that sign their own are remembered.
+            unsent: Our jobs that a printer may have begun, and of which no byte has left.
         """
         self._clock = clock
         self._user_name = user_name
         self._patience = patience or Patience()
         self._tls = tls
         self._pins = pins or PrinterPins()
+        self._leftovers = Leftovers(clock, unsent, user_name)
         self._known: dict[tuple[PrinterId, str], tuple[float, Capabilities]] = {}
 
     async def deliver(
@@ -87,11 +95,24 @@ class IppDriver:
         watch = Watch(client, able.version, self._user_name(job), self._clock)
         delivery = Delivery(client, able, job, watch, on_progress)
         try:
-            return await delivery.run(documents)
+            with self._leftovers.delivering(client.uri):
+                try:
+                    return await delivery.run(documents)
+                except PrinterUnavailableError as error:
+                    if not await self._is_freed(error, client, able, job):
+                        raise
+                return await delivery.run(documents)
         except PrinterUnavailableError:
             # It may have become another printer: ask it anew the next time.
             self._known.pop((printer.id, printer.uri), None)
             raise
+
+    async def _is_freed(
+        self, error: PrinterUnavailableError, client: IppClient, able: Capabilities, job: Job
+    ) -> bool:
+        """Whether a printer was busy with nothing but what we left there, and no longer is."""
+        is_busy = error.says == words.BUSY
+        return is_busy and await self._leftovers.clear(client, able.version, job)
 
     async def ask(self, printer: PrinterRecord, job: Job) -> Outcome | None:
         """Tell what became of a job after a crash; None when the printer cannot tell."""

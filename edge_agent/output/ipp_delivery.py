@@ -18,7 +18,7 @@ from edge_agent.output.ipp_client import (
     NotReachedError,
 )
 from edge_agent.output.ipp_refusals import refusal, unavailable
-from edge_agent.output.ipp_report import JobReport, clean, job_id
+from edge_agent.output.ipp_report import JobReport, clean, job_id, job_name
 from edge_agent.output.ipp_watch import Watch
 from shared.ipp import Attribute, Group, Message, Operation, Tag, attribute, request
 from shared.ipp.build import shorten
@@ -156,7 +156,7 @@ class Delivery:
         ticket: Group | None,
         number: int | None = None,
     ) -> Message:
-        name = attribute("job-name", Name(shorten(clean(self._job.title) or "untitled")))
+        name = attribute("job-name", Name(job_name(self._job)))
         return request(
             operation,
             self._client.uri,

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge_agent.jobs.driver import Outcome, Result
+from edge_agent.jobs.model import Job
 from edge_agent.output import words
 from shared.ipp import Group
+from shared.ipp.build import shorten
 from shared.job_states import JobState
 
 MAX_IMPRESSIONS: Final = 10_000_000
@@ -86,6 +88,11 @@ def job_id(job: Group) -> int | None:
     """The number that the printer gave the job, where it is one."""
     number = job.find_integer("job-id")
     return number if number is not None and 0 < number <= MAX_JOB_ID else None
+
+
+def job_name(job: Job) -> str:
+    """What a job of ours is called at a printer."""
+    return shorten(clean(job.title) or "untitled")
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
