@@ -1,14 +1,9 @@
 """The outbox: what happened here and is to be told to the primary, in the same file as the jobs.
 
-::
-
-    outbox_lanes    one row per lane: its epoch, the next seq, the chain so far, what is acked
-    outbox_epochs   every epoch this database has had, and which one it followed
-    outbox          the rows, exactly as they travel (shared/messages/envelope.py)
-
-An epoch is 128 random bits, born with the database. A new one begins when the primary knows more
-than this database does (it was restored from a snapshot, or copied): the rows that are not
-acknowledged go under it with new numbers, and it names its predecessor.
+Its tables are in outbox_tables.py. An epoch is 128 random bits, born with the database. A new one
+begins when the primary knows more than this database does (it was restored from a snapshot, or
+copied): the rows that are not acknowledged go under it with new numbers, and it names its
+predecessor.
 
 Every function takes the connection of a transaction that the caller holds: a fact is in the
 outbox exactly if what it tells was committed.
@@ -24,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from edge_agent.jobs.outbox_tables import SEQ_BITS, lane_span, place
 from shared import clock
 from shared.ids import GatewayId
 from shared.messages import codec, envelope
@@ -33,50 +29,6 @@ from shared.messages.events import Fact
 KEPT_FOR: Final = timedelta(days=30)
 KEPT_BYTES: Final = 256 * 1024 * 1024  # acknowledged rows
 TELEMETRY_BYTES: Final = 16 * 1024 * 1024  # rows that wait, before the oldest are given up
-
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS outbox_identity (
-    one        INTEGER PRIMARY KEY CHECK (one = 1),
-    gateway_id TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS outbox_lanes (
-    lane     TEXT PRIMARY KEY,
-    epoch    TEXT NOT NULL,
-    next_seq INTEGER NOT NULL,
-    chain    BLOB NOT NULL,             -- after next_seq - 1
-    acked    INTEGER NOT NULL,          -- the highest seq that the primary has committed
-    acked_chain BLOB NOT NULL           -- the chain after it
-);
-CREATE TABLE IF NOT EXISTS outbox_epochs (
-    lane           TEXT NOT NULL,
-    epoch          TEXT NOT NULL,
-    ordinal        INTEGER NOT NULL,
-    previous       TEXT,
-    previous_seq   INTEGER,
-    previous_chain BLOB,
-    why            TEXT NOT NULL DEFAULT 'born',
-    PRIMARY KEY (lane, epoch)
-);
-CREATE TABLE IF NOT EXISTS outbox (
-    lane  TEXT NOT NULL,
-    epoch TEXT NOT NULL,
-    seq   INTEGER NOT NULL,
-    at    TEXT NOT NULL,
-    row   BLOB NOT NULL,
-    chain BLOB NOT NULL,
-    PRIMARY KEY (lane, epoch, seq)
-);
-CREATE INDEX IF NOT EXISTS outbox_by_age ON outbox (lane, at);
--- What the primary asked of us, so that nothing is done twice (edge_agent/sync/commands.py).
-CREATE TABLE IF NOT EXISTS command_log (
-    id            TEXT PRIMARY KEY,
-    seq           INTEGER NOT NULL,
-    primary_epoch INTEGER NOT NULL,
-    kind          TEXT NOT NULL,
-    state         TEXT NOT NULL,
-    at            TEXT NOT NULL
-);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +68,45 @@ class Run:
         return self.first + len(self.rows) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A row that lacks its number."""
+
+    at: str
+    row: bytes
+
+
+def draft(fact: Fact) -> Draft:
+    """Write a fact down, to be queued with others.
+
+    Raises:
+        ValueError: It is too large for a row.
+    """
+    at = clock.to_wire(fact.at)
+    return _draft(kind=fact.KIND, entity=fact.entity, at=at, body=codec.to_plain(fact))
+
+
 def append(connection: sqlite3.Connection, fact: Fact, lane: Lane = Lane.FACTS) -> int:
     """Queue a fact in the caller's transaction; returns its seq."""
-    body = codec.to_plain(fact)
-    at = clock.to_wire(fact.at)
-    return _append(connection, lane, kind=fact.KIND, entity=fact.entity, at=at, body=body)
+    return append_drafts(connection, [draft(fact)], lane)
+
+
+def append_drafts(
+    connection: sqlite3.Connection, drafts: Sequence[Draft], lane: Lane = Lane.FACTS
+) -> int:
+    """Queue facts in the caller's transaction, in their order; returns the last one's seq."""
+    found = _find_lane(connection, lane) or _open_lane(connection, lane)
+    chain, rows = found.chain, []
+    for seq, waiting_draft in enumerate(drafts, start=found.next_seq):
+        row = envelope.number_row(waiting_draft.row, seq)
+        chain = envelope.chain_next(chain, row)
+        rows.append((found.base + seq, waiting_draft.at, row, chain))
+    connection.executemany("INSERT INTO outbox_rows (id, at, row, chain) VALUES (?, ?, ?, ?)", rows)
+    connection.execute(
+        "UPDATE outbox_lanes SET next_seq = ?, chain = ? WHERE lane = ?",
+        (found.next_seq + len(drafts), chain, lane.value),
+    )
+    return found.next_seq + len(drafts) - 1
 
 
 def identify(connection: sqlite3.Connection, gateway_id: GatewayId) -> None:
@@ -138,9 +124,9 @@ def lane_state(connection: sqlite3.Connection, lane: Lane) -> LaneState:
     """Tell where the lane stands; gives it its first epoch where it has none."""
     found = _find_lane(connection, lane) or _open_lane(connection, lane)
     row = connection.execute(
-        "SELECT min(seq) FROM outbox WHERE lane = ? AND epoch = ?", (lane.value, found.epoch)
+        "SELECT min(id) FROM outbox_rows WHERE id > ? AND id < ?", found.span()
     ).fetchone()
-    floor = found.next_seq if row[0] is None else int(row[0])
+    floor = found.next_seq if row[0] is None else int(row[0]) - found.base
     return LaneState(lane, found.epoch, found.next_seq, found.chain, found.acked, floor)
 
 
@@ -168,10 +154,10 @@ def chain_at(connection: sqlite3.Connection, lane: Lane, epoch: str, seq: int) -
     found = _find_lane(connection, lane)
     if found is not None and found.epoch == epoch and found.acked == seq:
         return found.acked_chain
-    row = connection.execute(
-        "SELECT chain FROM outbox WHERE lane = ? AND epoch = ? AND seq = ?",
-        (lane.value, epoch, seq),
-    ).fetchone()
+    base = _base(connection, lane, epoch)
+    if base is None:
+        return None
+    row = connection.execute("SELECT chain FROM outbox_rows WHERE id = ?", (base + seq,)).fetchone()
     return None if row is None else bytes(row[0])
 
 
@@ -190,16 +176,19 @@ def unsent(
         if found is None:
             return None
         epoch = found.epoch
+    base = _base(connection, lane, epoch)
+    if base is None:
+        return None
     rows = connection.execute(
-        "SELECT seq, row FROM outbox WHERE lane = ? AND epoch = ? AND seq > ? ORDER BY seq LIMIT ?",
-        (lane.value, epoch, after, max_rows),
+        "SELECT id, row FROM outbox_rows WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
+        (base + after, base + (1 << SEQ_BITS), max_rows),
     )
     first, taken, size = 0, list[bytes](), 0
-    for seq, row in rows:
+    for row_id, row in rows:
         size += len(row) + 1
         if taken and size > max_bytes:
             break
-        first = first or seq
+        first = first or row_id - base
         taken.append(bytes(row))
     if not taken:
         return None
@@ -238,18 +227,23 @@ def new_epoch(
     old = _find_lane(connection, lane) or _open_lane(connection, lane)
     left_at = old.acked if after is None else after
     left_chain = chain_at(connection, lane, old.epoch, left_at) or bytes(32)
-    pending = _rows_after(connection, lane, old.epoch, left_at)
-    connection.execute(
-        "DELETE FROM outbox WHERE lane = ? AND epoch = ? AND seq > ?",
-        (lane.value, old.epoch, left_at),
-    )
+    after_it = (old.base + left_at, old.span()[1])
+    pending = [
+        bytes(row[0])
+        for row in connection.execute(
+            "SELECT row FROM outbox_rows WHERE id > ? AND id < ? ORDER BY id", after_it
+        )
+    ]
+    connection.execute("DELETE FROM outbox_rows WHERE id > ? AND id < ?", after_it)
     left = Predecessor(old.epoch, left_at, left_chain, why)
     epoch = _open_lane(connection, lane, left).epoch
+    drafts = []
     for row in pending:
         text = json.loads(row)
         if home_epoch is not None and "home_epoch" in text["body"]:
             text["body"]["home_epoch"] = home_epoch
-        _append(connection, lane, **{name: text[name] for name in ("kind", "entity", "at", "body")})
+        drafts.append(_draft(**{name: text[name] for name in ("kind", "entity", "at", "body")}))
+    append_drafts(connection, drafts, lane)
     return epoch
 
 
@@ -277,31 +271,32 @@ def prune(
         found = _find_lane(connection, lane)
         if found is None:
             continue
-        settled = "lane = ? AND (epoch <> ? OR seq <= ?)"
-        mine = (lane.value, found.epoch, found.acked)
+        low, high = lane_span(lane)
+        settled = "id BETWEEN ? AND ? AND (id <= ? OR id > ?)"
+        mine = (low, high, found.base + found.acked, found.span()[1])
         gone += connection.execute(
-            f"DELETE FROM outbox WHERE {settled} AND at < ?",  # noqa: S608
+            f"DELETE FROM outbox_rows WHERE {settled} AND at < ?",  # noqa: S608
             (*mine, before),
         ).rowcount
         gone += _erase_beyond(connection, settled, mine, kept_bytes)
         if lane is Lane.TELEMETRY:
-            gone += _erase_beyond(connection, "lane = ?", (lane.value,), telemetry_bytes)
+            gone += _erase_beyond(connection, "id BETWEEN ? AND ?", (low, high), telemetry_bytes)
     return gone
 
 
 def _erase_beyond(
-    connection: sqlite3.Connection, which: str, values: Sequence[str | int], max_bytes: int
+    connection: sqlite3.Connection, which: str, values: Sequence[int], max_bytes: int
 ) -> int:
     """Erase the oldest of the named rows until the rest has ``max_bytes`` at most."""
     size = connection.execute(
-        f"SELECT coalesce(sum(length(row)), 0) FROM outbox WHERE {which}",  # noqa: S608
+        f"SELECT coalesce(sum(length(row)), 0) FROM outbox_rows WHERE {which}",  # noqa: S608
         values,
     ).fetchone()[0]
     if size <= max_bytes:
         return 0
     erased = connection.execute(
-        "DELETE FROM outbox WHERE rowid IN (SELECT rowid FROM (SELECT rowid,"  # noqa: S608
-        f" sum(length(row)) OVER (ORDER BY rowid DESC) AS newer FROM outbox WHERE {which})"
+        "DELETE FROM outbox_rows WHERE id IN (SELECT id FROM (SELECT id,"  # noqa: S608
+        f" sum(length(row)) OVER (ORDER BY id DESC) AS newer FROM outbox_rows WHERE {which})"
         " WHERE newer > ?)",
         (*values, max_bytes),
     )
@@ -310,40 +305,43 @@ def _erase_beyond(
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """The row of ``outbox_lanes``."""
+    """The row of ``outbox_lanes``, and where the rows of its epoch are."""
 
     epoch: str
     next_seq: int
     chain: bytes
     acked: int
     acked_chain: bytes
+    base: int  # a row's id is this and its seq
+
+    def span(self) -> tuple[int, int]:
+        """Below and above the ids of every row of this epoch."""
+        return self.base, self.base + (1 << SEQ_BITS)
 
 
-def _append(
-    connection: sqlite3.Connection, lane: Lane, *, kind: str, entity: str, at: str, body: object
-) -> int:
-    found = _find_lane(connection, lane) or _open_lane(connection, lane)
-    row = envelope.encode_row(found.next_seq, kind, entity, at, body)
-    if len(row) > envelope.MAX_ROW_BYTES:
+def _draft(*, kind: str, entity: str, at: str, body: object) -> Draft:
+    row = envelope.unnumbered_row(kind, entity, at, body)
+    if len(row) > envelope.MAX_ROW_BYTES - len(',"seq":}') - SEQ_BITS // 3:
         raise ValueError(f"a {kind} of {len(row)} bytes does not fit the outbox")
-    chain = envelope.chain_next(found.chain, row)
-    connection.execute(
-        "INSERT INTO outbox (lane, epoch, seq, at, row, chain) VALUES (?, ?, ?, ?, ?, ?)",
-        (lane.value, found.epoch, found.next_seq, at, row, chain),
-    )
-    connection.execute(
-        "UPDATE outbox_lanes SET next_seq = ?, chain = ? WHERE lane = ?",
-        (found.next_seq + 1, chain, lane.value),
-    )
-    return found.next_seq
+    return Draft(at, row)
+
+
+def _base(connection: sqlite3.Connection, lane: Lane, epoch: str) -> int | None:
+    row = connection.execute(
+        "SELECT ordinal FROM outbox_epochs WHERE lane = ? AND epoch = ?", (lane.value, epoch)
+    ).fetchone()
+    return None if row is None else place(lane, row[0])
 
 
 def _find_lane(connection: sqlite3.Connection, lane: Lane) -> _Lane | None:
     row = connection.execute(
-        "SELECT epoch, next_seq, chain, acked, acked_chain FROM outbox_lanes WHERE lane = ?",
+        "SELECT epoch, next_seq, chain, acked, acked_chain, ordinal"
+        " FROM outbox_lanes JOIN outbox_epochs USING (lane, epoch) WHERE lane = ?",
         (lane.value,),
     ).fetchone()
-    return None if row is None else _Lane(row[0], row[1], bytes(row[2]), row[3], bytes(row[4]))
+    if row is None:
+        return None
+    return _Lane(row[0], row[1], bytes(row[2]), row[3], bytes(row[4]), base=place(lane, row[5]))
 
 
 def _open_lane(
@@ -364,7 +362,7 @@ def _open_lane(
         " VALUES (?, ?, 1, ?, 0, ?)",
         (lane.value, epoch, chain, chain),
     )
-    return _Lane(epoch, 1, chain, 0, chain)
+    return _Lane(epoch, 1, chain, 0, chain, base=place(lane, ordinal))
 
 
 def _predecessor_columns(after: Predecessor) -> tuple[str, int, bytes, str]:
@@ -374,11 +372,3 @@ def _predecessor_columns(after: Predecessor) -> tuple[str, int, bytes, str]:
 def _chain_start(connection: sqlite3.Connection, lane: Lane, epoch: str) -> bytes:
     row = connection.execute("SELECT gateway_id FROM outbox_identity").fetchone()
     return envelope.chain_start(GatewayId(row[0] if row else ""), lane, epoch)
-
-
-def _rows_after(connection: sqlite3.Connection, lane: Lane, epoch: str, seq: int) -> list[bytes]:
-    rows = connection.execute(
-        "SELECT row FROM outbox WHERE lane = ? AND epoch = ? AND seq > ? ORDER BY seq",
-        (lane.value, epoch, seq),
-    )
-    return [bytes(row[0]) for row in rows]

@@ -30,7 +30,7 @@ class Rush:
     async def wait(self, at_most_seconds: float) -> None:
         """Return when it is over, or after so many seconds: nobody waits for ever."""
         end = time.monotonic() + at_most_seconds
-        while self.is_on() and time.monotonic() < end:
+        while self.is_on() and time.monotonic() < end:  # noqa: ASYNC110  it ends by time alone
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _turn(self) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from edge_agent.jobs import outbox
+from edge_agent.jobs import outbox_tables
 from edge_agent.jobs.errors import JobStoreError
 
 BUSY_SECONDS: Final = 10.0
+_PRIMARY_CODE: Final = 0xFF
 
 FIRST: Final = """
 CREATE TABLE jobs (
@@ -82,7 +83,7 @@ CREATE TABLE documents (
 CREATE INDEX documents_by_end ON documents (kept_until);
 """
 
-MIGRATIONS: Final[Sequence[str]] = (FIRST + outbox.SCHEMA,)
+MIGRATIONS: Final[Sequence[str]] = (FIRST + outbox_tables.SCHEMA, outbox_tables.PLACES)
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -92,7 +93,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         JobStoreError: Made by a newer release, or unreadable.
     """
     try:
-        connection = _connect(path)
+        connection = connect(path)
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = FULL")
         # What is deleted is overwritten: a wrapped key must not stay in a free page.
@@ -107,12 +108,12 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """Open a connection that sees what is committed and changes nothing."""
-    connection = _connect(path)
+    connection = connect(path)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -129,3 +130,21 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(
             f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
         )
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether the disk is full."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    # The shared-memory index of the WAL cannot grow either: reported as an I/O error.
+    return code & _PRIMARY_CODE == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE
+
+
+def is_io_error(error: sqlite3.Error) -> bool:
+    """Whether the disk failed in another way than by being full."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & _PRIMARY_CODE == sqlite3.SQLITE_IOERR and not is_full(error)
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether somebody else writes."""
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE == sqlite3.SQLITE_BUSY

@@ -8,6 +8,7 @@ raises is rolled back alone), and are answered together when it is durable::
     syncing thread         fdatasync(segment), beside the works
     committing thread          then COMMIT (WAL, synchronous=FULL)
     event loop          answers -> what has gathered meanwhile
+    checkpoint thread      brings the WAL into the database, beside all that
 
 The works run on the event loop on purpose: two busy threads would spend their time handing the
 interpreter's lock to each other. Only waiting for the disk is the thread's.
@@ -23,17 +24,19 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from edge_agent.jobs import schema
+from edge_agent.jobs.checkpoints import Checkpoints
 from edge_agent.jobs.errors import JobStoreError, SpoolFullError
 from edge_agent.jobs.reserve import Reserve
 from edge_agent.jobs.rush import Rush
 from edge_agent.jobs.transaction import Transaction
+from edge_agent.jobs.worker import Handed, Worker
 from edge_agent.spool.durable import Fatal, end_process
 from edge_agent.spool.spool import Sealed, Spool, Stored
 
@@ -42,8 +45,6 @@ Work = Callable[[Transaction], T]
 
 MOST_WORKS: Final = 256  # in one commit
 MOST_WAITING: Final = 4096
-CHECKPOINT_PAGES: Final = 4000
-_PRIMARY_CODE: Final = 0xFF
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +80,9 @@ class JobStore:
         self._reserve = Reserve(state / "reserve", reserve_bytes)
         self._gathered: deque[_Submission] = deque()
         self._committing: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs-commit")
-        self._syncing = ThreadPoolExecutor(1, thread_name_prefix="jobs-sync")
+        self._thread = Worker("jobs-commit")
+        self._syncing = Worker("jobs-sync")
+        self._checkpoints = Checkpoints(self.path, fatal)
         self._slots = asyncio.Semaphore(MOST_WAITING)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="jobs-reader")
         self._fact_listeners: list[Callable[[], None]] = []
@@ -94,7 +96,7 @@ class JobStore:
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._connection = schema.open_for_writing(self.path)
-        self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchone()
+        self._connection.execute("PRAGMA wal_autocheckpoint = 0").fetchone()
         self._connection.execute("PRAGMA busy_timeout = 0").fetchone()
         self._near_reader = schema.open_for_reading(self.path)
         self._far_reader = schema.open_for_reading(self.path)
@@ -115,8 +117,9 @@ class JobStore:
         self._stopped = True
         if self._committing is not None:
             await asyncio.wait([self._committing])
-        self._thread.shutdown(wait=True)
-        self._syncing.shutdown(wait=True)
+        self._checkpoints.stop()
+        self._thread.stop()
+        self._syncing.stop()
         self._readers.shutdown(wait=True)
         for connection in (self._near_reader, self._far_reader, self._connection):
             connection.close()
@@ -192,6 +195,8 @@ class JobStore:
                 batch = self._next_batch()
                 facts = await self._commit(batch)
                 self._settle(batch, facts)
+                if self._checkpoints.is_due(len(batch)):
+                    await self._in_thread(partial(self._checkpoints.take, self._connection))
         except Exception as error:  # noqa: BLE001  a defect here must not leave clients waiting
             self._fatal("committing jobs", error)
         finally:
@@ -208,6 +213,7 @@ class JobStore:
     async def _commit(self, batch: Sequence[_Submission]) -> int:
         """Commit what can be; every submission has its result or its error afterwards."""
         if batch[0].alone:
+            await self._checkpoints.wait()
             await self._in_thread(partial(self._run_alone, batch[0]))
             return 0
         self._place(batch)
@@ -216,7 +222,7 @@ class JobStore:
             return await self._transact(batch)
         except sqlite3.Error as error:
             self._roll_back()
-            if _is_full(error):
+            if schema.is_full(error):
                 return await self._commit_in_reserve(batch)
             self._give_up(batch, error)
             return 0
@@ -244,14 +250,15 @@ class JobStore:
             transaction = Transaction(self._connection)
             for item in works:
                 if item.error is None:
-                    self._run_work(transaction, item)
+                    _run_work(transaction, item)
+            transaction.write_facts()
             await self._in_thread(partial(self._make_durable, synced))
         finally:
-            if synced is not None and not synced.done():
-                await asyncio.wait([asyncio.wrap_future(synced)])
+            if synced is not None and not synced.is_done():
+                await asyncio.to_thread(synced.wait)
         return transaction.facts
 
-    def _start_sync(self, works: Sequence[_Submission]) -> Future[None] | None:
+    def _start_sync(self, works: Sequence[_Submission]) -> Handed | None:
         if any(item.sealed and item.error is None for item in works):
             return self._syncing.submit(self._spool.segments.sync)
         return None
@@ -260,7 +267,7 @@ class JobStore:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+            if not schema.is_busy(error):
                 raise
             # Somebody else writes (an administrator's tool): wait for them in the thread.
             await self._in_thread(self._begin_patiently)
@@ -275,26 +282,13 @@ class JobStore:
     def _restart_wal(self) -> None:
         self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
 
-    def _make_durable(self, synced: Future[None] | None) -> None:
+    def _make_durable(self, synced: Handed | None) -> None:
         if synced is not None:
             synced.result()  # the documents first: no row may speak of what is not on disk
         self._connection.execute("COMMIT")
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
-        await self._loop.run_in_executor(self._thread, work)
-
-    def _run_work(self, transaction: Transaction, item: _Submission) -> None:
-        connection = self._connection
-        connection.execute("SAVEPOINT work")
-        transaction.callbacks = item.callbacks = []
-        try:
-            item.result = item.work(transaction)
-        except sqlite3.OperationalError:
-            raise  # the disk's or the database's trouble concerns the whole batch
-        except Exception as error:  # noqa: BLE001  handed to whoever waits for this work
-            connection.execute("ROLLBACK TO work")
-            item.error, item.callbacks = error, []
-        connection.execute("RELEASE work")
+        await self._thread.run(work)
 
     async def _commit_in_reserve(self, works: Sequence[_Submission]) -> int:
         """The disk is full: refuse documents, spend the reserve on everything else."""
@@ -305,6 +299,7 @@ class JobStore:
             return 0
         self._reserve.spend()
         try:
+            await self._checkpoints.wait()
             # From here on the WAL is written again from its beginning: that takes no new space.
             await self._in_thread(self._restart_wal)
             return await self._transact(works)
@@ -314,11 +309,11 @@ class JobStore:
             return 0
 
     def _give_up(self, works: Sequence[_Submission], error: sqlite3.Error) -> None:
-        if error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_IOERR and not _is_full(error):
+        if schema.is_io_error(error):
             self._fatal("committing jobs", error)
         log.error("the job database refused a commit: %s", error)
         for item in works:
-            item.error = SpoolFullError() if _is_full(error) else JobStoreError(str(error))
+            item.error = SpoolFullError() if schema.is_full(error) else JobStoreError(str(error))
             item.callbacks = []
 
     def _roll_back(self) -> None:
@@ -352,6 +347,16 @@ class JobStore:
             self._spool.discard(document)
 
 
+def _run_work(transaction: Transaction, item: _Submission) -> None:
+    transaction.callbacks = item.callbacks = []
+    try:
+        item.result = transaction.run_work(item.work)
+    except sqlite3.OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001  handed to whoever waits for this work
+        item.error, item.callbacks = error, []
+
+
 def _call(callback: Callable[[], None]) -> None:
     """Call a listener; its defect must not end the commits of everybody."""
     try:
@@ -364,9 +369,3 @@ def _truncate_wal(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return cast(
         tuple[int, int, int], connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     )
-
-
-def _is_full(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    # The shared-memory index of the WAL cannot grow either: reported as an I/O error.
-    return code & _PRIMARY_CODE == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE

@@ -32,6 +32,7 @@ class Transaction:
         self.connection = connection
         self.callbacks: list[Callable[[], None]] = []
         self.facts = 0
+        self._drafts: list[outbox.Draft] = []
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call on the event loop once this is durable, whether or not anybody still waits."""
@@ -39,8 +40,30 @@ class Transaction:
 
     def enqueue(self, fact: Fact) -> None:
         """Tell the primary, exactly if this commits."""
-        outbox.append(self.connection, fact)
-        self.facts += 1
+        self._drafts.append(outbox.draft(fact))
+
+    def write_facts(self) -> None:
+        """Bring into the outbox what was queued so far: together, before the commit."""
+        if self._drafts:
+            outbox.append_drafts(self.connection, self._drafts)
+            self.facts += len(self._drafts)
+            self._drafts = []
+
+    def run_work(self, work: Callable[[Transaction], Any]) -> Any:
+        """Run one work of the batch; what it did is undone, and nothing else, when it raises."""
+        self.connection.execute("SAVEPOINT work")
+        before = self._drafts[:]
+        try:
+            result = work(self)
+        except sqlite3.OperationalError:
+            raise  # the disk's or the database's trouble concerns the whole batch
+        except Exception:
+            self.connection.execute("ROLLBACK TO work")
+            self._drafts = before
+            self.connection.execute("RELEASE work")
+            raise
+        self.connection.execute("RELEASE work")
+        return result
 
     def find_job(self, which: JobId | int) -> Job | None:
         return find_job(self.connection, which)

@@ -43,6 +43,7 @@ def begin_anew(tx: Transaction, new: NewEpoch, changer: Changer) -> None:
     # Events of our jobs come after those of the same revision that the primary has already, and
     # never beside those of another box of the same disk.
     home_epoch = max(new.home_epoch, tx.newest_home_epoch() + 1)
+    tx.write_facts()  # what others of this batch told belongs to the epoch that ends
     epoch = outbox.new_epoch(
         tx.connection,
         new.lane,

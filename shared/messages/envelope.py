@@ -95,7 +95,16 @@ def chain_over(chain: bytes, rows: Sequence[bytes]) -> bytes:
 
 def encode_row(seq: int, kind: str, entity: str, at: str, body: Any) -> bytes:
     """Write one row; these bytes never change again."""
-    return codec.dumps({"at": at, "body": body, "entity": entity, "kind": kind, "seq": seq})
+    return number_row(unnumbered_row(kind, entity, at, body), seq)
+
+
+def unnumbered_row(kind: str, entity: str, at: str, body: Any) -> bytes:
+    """Write one row but for its number, which comes last and is known last."""
+    return codec.dumps({"at": at, "body": body, "entity": entity, "kind": kind})[:-1]
+
+
+def number_row(unnumbered: bytes, seq: int) -> bytes:
+    return b'%b,"seq":%d}' % (unnumbered, seq)
 
 
 def encode_batch(header: BatchHeader, rows: Sequence[bytes]) -> bytes:

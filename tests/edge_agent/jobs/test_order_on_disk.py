@@ -52,7 +52,7 @@ async def test_no_row_speaks_of_a_document_that_is_not_on_disk(
 
 async def test_nobody_is_answered_before_the_commit(jobs: Jobs) -> None:
     # The thread that commits is busy: whoever is answered meanwhile was told what is not so.
-    busy = jobs.store._thread.submit(time.sleep, _A_MOMENT)
+    busy = jobs.store._thread.submit(lambda: time.sleep(_A_MOMENT))
     await accept(jobs)
     assert rows_on_disk(jobs) == 1
-    busy.result(1)
+    busy.result()

@@ -6,10 +6,11 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from edge_agent.jobs import outbox
+from edge_agent.jobs import outbox, outbox_tables, schema
 from shared.ids import AccountId, GatewayId, JobId, new_id
 from shared.job_states import JobState
 from shared.messages import envelope
@@ -33,7 +34,7 @@ def a_change(revision: int) -> JobChanged:
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(outbox.SCHEMA)
+    connection.executescript(outbox_tables.SCHEMA + outbox_tables.PLACES)
     outbox.identify(connection, GATEWAY)
     yield connection
     connection.close()
@@ -162,3 +163,38 @@ def test_telemetry_gives_up_its_oldest_and_leaves_a_gap(connection: sqlite3.Conn
     assert run is not None
     assert run.first > 1
     assert run.last == 50
+
+
+def test_the_rows_of_an_earlier_release_keep_their_numbers_and_their_bytes(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "jobs.db", isolation_level=None)
+    old.executescript(schema.MIGRATIONS[0] + "PRAGMA user_version = 1")
+    epochs = {"facts": ("f" * 32, "e" * 32), "telemetry": ("d" * 32,)}
+    written = []
+    for lane, names in epochs.items():
+        for ordinal, epoch in enumerate(names, 1):
+            insert = "INSERT INTO outbox_epochs (lane, epoch, ordinal) VALUES (?, ?, ?)"
+            old.execute(insert, (lane, epoch, ordinal))
+            for seq in (1, 2, 3):
+                row = (lane, epoch, seq, "2026-11-22T10:00:00.000Z", f"{epoch}{seq}".encode(), b"c")
+                old.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)", row)
+                written.append(row)
+    old.close()
+    new = schema.open_for_writing(tmp_path / "jobs.db")
+    assert sorted(new.execute("SELECT * FROM outbox").fetchall()) == sorted(written)
+    run = outbox.unsent(new, Lane.FACTS, after=1, epoch="e" * 32)
+    assert run is not None
+    assert (run.first, run.rows) == (2, (b"e" * 32 + b"2", b"e" * 32 + b"3"))
+    new.close()
+
+
+def test_facts_written_together_are_those_written_one_by_one(
+    connection: sqlite3.Connection,
+) -> None:
+    outbox.append(connection, a_fact("first"))
+    assert outbox.append_drafts(connection, [outbox.draft(a_fact(e)) for e in "abc"]) == 4
+    assert outbox.append(connection, a_fact("last")) == 5
+    state = outbox.lane_state(connection, Lane.FACTS)
+    run = outbox.unsent(connection, Lane.FACTS, after=0)
+    assert run is not None
+    assert events(connection) == ["first", "a", "b", "c", "last"]
+    assert envelope.chain_over(run.prev, run.rows) == state.chain

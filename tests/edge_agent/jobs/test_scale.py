@@ -27,7 +27,7 @@ def copy_rows(path: Path, times: int) -> None:
     for table, number, ids in (
         ("jobs", "number", {"id": "printf('%s-%d', id, n)"}),
         ("documents", "job_number", {"id": "printf('%s-%d', id, n)"}),
-        ("outbox", "seq", {}),
+        ("outbox_rows", "id", {}),
     ):
         names = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
         values = [f"{number} + n" if name == number else ids.get(name, name) for name in names]

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from edge_agent.jobs import outbox
+from edge_agent.jobs import outbox, outbox_tables
 from edge_agent.sync.replica import Outcome, Replica
 from shared.ids import GatewayId
 from shared.messages import codec
@@ -23,8 +23,12 @@ VECTORS: dict[str, Any] = json.loads(
 def test_the_outbox_writes_these_rows_and_this_chain() -> None:
     given = VECTORS["chain"]
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(outbox.SCHEMA)
+    connection.executescript(outbox_tables.SCHEMA + outbox_tables.PLACES)
     outbox.identify(connection, GatewayId(VECTORS["gateway_id"]))
+    connection.execute(
+        "INSERT INTO outbox_epochs (lane, epoch, ordinal) VALUES ('facts', ?, 1)",
+        (given["epoch"],),
+    )
     connection.execute(
         "INSERT INTO outbox_lanes VALUES ('facts', ?, 1, ?, 0, ?)",
         (given["epoch"], bytes.fromhex(given["chains"][0]), bytes.fromhex(given["chains"][0])),
