@@ -35,6 +35,10 @@ def listener_context(folder: Path, names: Sequence[str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
+    # CUPS 2.4 (GnuTLS, with a time limit, as its backends and ``ipptool -T`` have one) takes a
+    # TLS 1.3 session ticket for the beginning of the answer and waits for the rest: ten seconds
+    # for each job, or for ever. Without tickets it resumes nothing, and prints at once.
+    context.num_tickets = 0
     return context
 
 
