@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
+from control_plane import bulk
 from control_plane.audit.models import AuditChain, AuditEvent
 from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.tenants import Tenant
@@ -42,12 +43,28 @@ def find_event(session: Session, tenant: Tenant, event_id: str) -> AuditEvent | 
     ).one_or_none()
 
 
-def known_ids(session: Session, tenant: Tenant, ids: Sequence[str]) -> set[str]:
-    return set(
-        session.scalars(
-            select(AuditEvent.id).where(AuditEvent.tenant == str(tenant), AuditEvent.id.in_(ids))
-        )
-    )
+def lock_chains(session: Session, tenants: Collection[str]) -> dict[str, AuditChain]:
+    """Lock the ends of some chains, in one order for all; they are moved by whoever asked."""
+    found = _locked(session, tenants)
+    missing = set(tenants) - {chain.tenant for chain in found}
+    if missing:
+        rows = [{"tenant": tenant, "seq": 0, "head": ""} for tenant in sorted(missing)]
+        bulk.insert_if_new(session, AuditChain, rows)
+        found = _locked(session, tenants)
+    return {chain.tenant: chain for chain in found}
+
+
+def _locked(session: Session, tenants: Collection[str]) -> Sequence[AuditChain]:
+    query = select(AuditChain).where(bulk.among(session, AuditChain.tenant, tenants))
+    query = query.order_by(AuditChain.tenant).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def known_ids(session: Session, ids: Collection[str]) -> set[tuple[str, str]]:
+    """Which of these rows are there: tenant and id."""
+    query = select(AuditEvent.tenant, AuditEvent.id)
+    rows = session.execute(query.where(bulk.among(session, AuditEvent.id, ids)))
+    return {(row[0], row[1]) for row in rows}
 
 
 def list_events(

@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from control_plane import tenants
+from control_plane import bulk, tenants
 from control_plane.audit import repository
 from control_plane.audit.actor import Actor
 from control_plane.audit.models import AuditEvent
@@ -26,9 +26,16 @@ from control_plane.gateways import repository as gateways
 from control_plane.tenants import INSTALLATION, Tenant
 from control_plane.tokens import repository as tokens
 from shared.clock import to_wire
-from shared.ids import GatewayId, PrintTokenId, new_id
+from shared.ids import AccountId, CardId, GatewayId, PrintTokenId, new_id
 from shared.messages import codec
 from shared.messages.events import AuditRecorded
+
+Told = tuple[GatewayId, AuditRecorded]
+
+_HASHED: Final = (
+    "id", "tenant", "seq", "event", "outcome", "actor_kind", "actor_id", "actor_name",
+    "subject_kind", "subject_id", "source", "detail", "previous",
+)  # fmt: skip
 
 list_events = repository.list_events
 find_event = repository.find_event
@@ -82,12 +89,13 @@ def _to_millisecond(moment: datetime) -> datetime:
 
 def link_hash(row: AuditEvent) -> str:
     """SHA-256 over the canonical JSON of everything in the row but the hash itself."""
-    names = (
-        "id", "tenant", "seq", "event", "outcome", "actor_kind", "actor_id", "actor_name",
-        "subject_kind", "subject_id", "source", "detail", "previous",
-    )  # fmt: skip
-    plain = {name: getattr(row, name) for name in names}
-    plain |= {"at": to_wire(row.at), "recorded_at": to_wire(row.recorded_at)}
+    names = (*_HASHED, "at", "recorded_at")
+    return _hash({name: getattr(row, name) for name in names})
+
+
+def _hash(row: Mapping[str, Any]) -> str:
+    plain = {name: row[name] for name in _HASHED}
+    plain |= {"at": to_wire(row["at"]), "recorded_at": to_wire(row["recorded_at"])}
     return hashlib.sha256(codec.dumps(plain)).hexdigest()
 
 
@@ -98,60 +106,93 @@ class ForeignAuditError(SpoolhouseError):
         super().__init__("this gateway does not serve this account")
 
 
-def on_gateway_audit(
-    session: Session, gateway_id: GatewayId, facts: Sequence[AuditRecorded]
-) -> None:
-    """Add what gateways saw; a fact that is known by its id already is left as it is."""
-    by_tenant: dict[str, list[AuditRecorded]] = {}
-    gateway = gateways.get_by_id(session, gateway_id)
+def on_gateway_audit(session: Session, told: Sequence[Told]) -> None:
+    """Add what gateways saw; a fact that is known by its id already is left as it is.
+
+    Raises:
+        ForeignAuditError: A gateway speaks for an account that it never served.
+    """
+    by_tenant = _by_tenant(session, told)
+    known = repository.known_ids(session, [fact.id for _, fact in told])
+    rows, used = list[dict[str, Any]](), dict[tuple[AccountId, CardId], AuditRecorded]()
+    chains = repository.lock_chains(session, by_tenant)
+    now = utc_now()
+    for tenant, facts in by_tenant.items():
+        chain = chains[tenant]
+        for gateway_id, fact in facts:
+            if (tenant, fact.id) in known:
+                continue
+            known.add((tenant, fact.id))
+            chain.seq += 1
+            row = _gateway_row(tenant, gateway_id, fact, now)
+            row |= {"seq": chain.seq, "previous": chain.head}
+            row["hash"] = chain.head = _hash(row)
+            rows.append(row)
+            _note_use(session, fact, used)
+    cards.mark_all_used(session, used.values())
+    bulk.insert(session, AuditEvent, rows)
+    session.flush()
+
+
+def _by_tenant(session: Session, told: Sequence[Told]) -> dict[str, list[Told]]:
+    """Whose chain each fact belongs to, in one order of locks for all."""
+    speakers = {gateway_id for gateway_id, _ in told}
+    served = set(gateways.ever_served(session, speakers))
     # What concerns no account (a stranger at a terminal) is told to whoever owns the gateway.
-    home = gateway.tenant if gateway is not None else str(INSTALLATION)
-    for fact in facts:
-        owner = str(tenants.account(fact.account_id)) if fact.account_id else home
-        by_tenant.setdefault(owner, []).append(fact)
-    for text in sorted(by_tenant):  # One order of locks for all.
-        tenant = tenants.from_text(text)
-        if tenant.account_id and not gateways.find_service(session, gateway_id, tenant.account_id):
+    lone = {gateway_id for gateway_id, fact in told if not fact.account_id}
+    homes = gateways.tenants_of(session, lone) if lone else {}
+    found: dict[str, list[Told]] = {}
+    for gateway_id, fact in told:
+        if fact.account_id is None:
+            owner = homes.get(gateway_id, str(INSTALLATION))
+        elif (gateway_id, fact.account_id) in served:
+            owner = str(tenants.account(fact.account_id))
+        else:
             raise ForeignAuditError
-        known = repository.known_ids(session, tenant, [fact.id for fact in by_tenant[text]])
-        for fact in by_tenant[text]:
-            if fact.id not in known:
-                known.add(fact.id)
-                _record_fact(session, tenant, gateway_id, fact)
+        found.setdefault(owner, []).append((gateway_id, fact))
+    return dict(sorted(found.items()))
 
 
-def _record_fact(
-    session: Session, tenant: Tenant, gateway_id: GatewayId, fact: AuditRecorded
+def _note_use(
+    session: Session, fact: AuditRecorded, used: dict[tuple[AccountId, CardId], AuditRecorded]
 ) -> None:
-    if fact.account_id and fact.card_id and fact.outcome == "ok":
-        cards.mark_used(
-            session, fact.account_id, fact.card_id, at=fact.at, printer_id=fact.printer_id
-        )
-    if fact.account_id and fact.event == "token.used" and fact.outcome == "ok":
+    """Remember the newest use of a card, and of a token."""
+    if fact.account_id is None or fact.outcome != "ok":
+        return
+    if fact.card_id:
+        card = fact.account_id, fact.card_id
+        if card not in used or used[card].at < fact.at:
+            used[card] = fact
+    if fact.event == "token.used":
         token_id = PrintTokenId(str(fact.detail.get("token_id", "")))
         tokens.mark_used(session, fact.account_id, token_id, at=fact.at)
-    subject_kind, subject_id = _subject(fact)
-    detail = {
-        "gateway_id": gateway_id,
-        **{
-            name: getattr(fact, name)
-            for name in ("user_id", "card_id", "printer_id", "reader_id", "job_id")
-            if getattr(fact, name)
-        },
-        **fact.detail,
+
+
+def _gateway_row(
+    tenant: str, gateway_id: GatewayId, fact: AuditRecorded, now: datetime
+) -> dict[str, Any]:
+    """Everything of a row but its place in the chain."""
+    named = {
+        name: value
+        for name in ("user_id", "card_id", "printer_id", "reader_id", "job_id")
+        if (value := getattr(fact, name))
     }
-    record(
-        session,
-        tenant,
-        fact.event,
-        Actor("gateway", gateway_id, "", fact.source),
-        outcome=fact.outcome,
-        subject_kind=subject_kind,
-        subject_id=subject_id,
-        detail=detail,
-        at=fact.at,
-        event_id=fact.id,
-    )
+    subject_kind, subject_id = _subject(fact)
+    return {
+        "id": fact.id,
+        "tenant": tenant,
+        "event": clean_text(fact.event),
+        "outcome": clean_text(fact.outcome),
+        "at": _to_millisecond(fact.at),
+        "recorded_at": _to_millisecond(now),
+        "actor_kind": "gateway",
+        "actor_id": gateway_id,
+        "actor_name": "",
+        "subject_kind": subject_kind,
+        "subject_id": subject_id,
+        "source": clean_text(fact.source),
+        "detail": {"gateway_id": gateway_id, **named, **fact.detail},
+    }
 
 
 def _subject(fact: AuditRecorded) -> tuple[str, str | None]:

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from control_plane import bulk
 from control_plane.cards.models import Card
 from control_plane.paging import DEFAULT_LIMIT, Page, paginate
-from shared.ids import AccountId, CardId, PrinterId, UserId
+from shared.ids import AccountId, CardId, UserId
+from shared.messages.events import AuditRecorded
 
 
 def find_card(session: Session, account_id: AccountId, card_id: CardId) -> Card | None:
@@ -68,22 +69,18 @@ def list_cards(
     return paginate(session, query, by, cursor=cursor, limit=limit, newest_first=True)
 
 
-def mark_used(
-    session: Session,
-    account_id: AccountId,
-    card_id: CardId,
-    *,
-    at: datetime,
-    printer_id: PrinterId | None,
-) -> None:
-    """Remember the newest use; told late or twice it changes nothing."""
-    session.execute(
-        update(Card)
-        .where(
-            Card.account_id == account_id,
-            Card.id == card_id,
-            or_(Card.last_used_at.is_(None), Card.last_used_at < at),
+def mark_all_used(session: Session, uses: Iterable[AuditRecorded]) -> None:
+    """Remember the newest use of cards, one each; told late or twice it changes nothing."""
+    mine = {(use.account_id, use.card_id): use for use in uses}
+    rows = session.execute(
+        select(Card.id, Card.account_id).where(
+            bulk.among(session, Card.id, {card_id for _, card_id in mine if card_id})
         )
-        .values(last_used_at=at, last_used_printer_id=printer_id)
-        .execution_options(synchronize_session=False)
-    )
+    ).all() if mine else ()  # fmt: skip
+    used = [
+        {"id": card_id, "last_used_at": use.at, "last_used_printer_id": use.printer_id}
+        for card_id, account_id in rows
+        # Somebody else's card is nobody's business.
+        if (use := mine.get((account_id, card_id)))
+    ]
+    bulk.update(session, Card, used, newer_by=("last_used_at",))

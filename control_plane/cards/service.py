@@ -23,7 +23,6 @@ from shared.messages.records import CardRecord, account_stream
 list_cards = repository.list_cards
 list_of_user = repository.list_of_user
 list_of_users = repository.list_of_users
-mark_used = repository.mark_used
 
 
 def create(

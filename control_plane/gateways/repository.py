@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from control_plane import tenants
+from control_plane import bulk, tenants
 from control_plane.gateways.models import Gateway, GatewayAccount, GatewayState
 from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
 from control_plane.tenants import Tenant
@@ -77,6 +77,21 @@ def find_service(
     session: Session, gateway_id: GatewayId, account_id: AccountId
 ) -> GatewayAccount | None:
     return session.get(GatewayAccount, (gateway_id, account_id))
+
+
+def ever_served(
+    session: Session, ids: Collection[GatewayId]
+) -> Sequence[tuple[GatewayId, AccountId]]:
+    """Which accounts gateways serve or served."""
+    query = select(GatewayAccount.gateway_id, GatewayAccount.account_id)
+    query = query.where(bulk.among(session, GatewayAccount.gateway_id, ids))
+    return [(row[0], row[1]) for row in session.execute(query)]
+
+
+def tenants_of(session: Session, ids: Collection[GatewayId]) -> dict[GatewayId, str]:
+    """Whose gateways these are."""
+    query = select(Gateway.id, Gateway.tenant).where(bulk.among(session, Gateway.id, ids))
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def served_accounts(session: Session, gateway_id: GatewayId) -> Sequence[AccountId]:

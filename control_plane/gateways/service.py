@@ -19,6 +19,8 @@ from shared.messages.records import GatewayRecord, ServiceSetting, gateway_strea
 
 NotServedError = serving.NotServedError
 check_served = serving.check_served
+check_speaker = serving.check_speaker
+ever_served = serving.ever_served
 get_serving = serving.get_serving
 serve = serving.serve
 stop_serving = serving.stop_serving

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -36,14 +36,34 @@ class NotServedError(SpoolhouseError):
         self.account_id = account_id
 
 
-def check_served(session: Session, gateway_id: GatewayId, account_id: AccountId) -> None:
-    """Whether a gateway may speak of an account: it serves it, or did and is late.
+Served = Mapping[GatewayId, Collection[AccountId]]
+
+
+def ever_served(session: Session, ids: Collection[GatewayId]) -> Served:
+    """The accounts that gateways serve, or did and may be late to speak of."""
+    found: dict[GatewayId, set[AccountId]] = {}
+    for gateway_id, account_id in repository.ever_served(session, ids):
+        found.setdefault(gateway_id, set()).add(account_id)
+    return found
+
+
+def check_speaker(served: Served, gateway_id: GatewayId, account_id: AccountId) -> None:
+    """Whether a gateway may speak of an account.
 
     Raises:
-        NotServedError: It never did.
+        NotServedError: It never served it.
     """
-    if repository.find_service(session, gateway_id, account_id) is None:
+    if account_id not in served.get(gateway_id, ()):
         raise NotServedError(gateway_id, account_id)
+
+
+def check_served(session: Session, gateway_id: GatewayId, account_id: AccountId) -> None:
+    """The same for one account alone.
+
+    Raises:
+        NotServedError: It never served it.
+    """
+    check_speaker(ever_served(session, {gateway_id}), gateway_id, account_id)
 
 
 def get_serving(session: Session, account_id: AccountId, gateway_id: GatewayId) -> Gateway:

@@ -36,7 +36,7 @@ def receive(session: Session, gateway_id: GatewayId, batch: Batch) -> Ack:
     chain = envelope.chain_over(bytes.fromhex(fresh.header.prev), [row.raw for row in fresh.rows])
     if not marks.advance(session, mark, first=first, upto=fresh.last, chain=chain):
         return _ack(mark, want=0)
-    parking.apply_or_park(session, gateway_id, fresh)
+    parking.apply_or_park(session, [(gateway_id, fresh)])
     return Ack(VERSION, lane, mark.epoch, fresh.last)
 
 

@@ -27,7 +27,8 @@ from shared.messages.events import (
     UsageRecorded,
 )
 
-Handler = Callable[[Session, GatewayId, Sequence[Any]], None]
+Told = tuple[GatewayId, Any]  # a gateway and one of FACTS
+Handler = Callable[[Session, Sequence[Told]], None]
 
 
 class UnknownFactError(Exception):
@@ -38,40 +39,47 @@ class UnknownFactError(Exception):
         self.kind = kind
 
 
-def _on_audit(session: Session, gateway_id: GatewayId, facts: Sequence[AuditRecorded]) -> None:
-    for account_id in sorted({fact.account_id for fact in facts if fact.account_id}):
-        gateways.check_served(session, gateway_id, account_id)
-    audit.on_gateway_audit(session, gateway_id, facts)
+def _for_each(handler: Callable[[Session, GatewayId, Sequence[Any]], None]) -> Handler:
+    """Let a handler of rare facts see one gateway at a time."""
+
+    def handle(session: Session, told: Sequence[Told]) -> None:
+        by_gateway: dict[GatewayId, list[Any]] = {}
+        for gateway_id, fact in told:
+            by_gateway.setdefault(gateway_id, []).append(fact)
+        for gateway_id, facts in by_gateway.items():
+            handler(session, gateway_id, facts)
+
+    return handle
 
 
-# In this order: what others refer to comes first, and the audit's lock last.
+# In this order, and the audit's lock last; kinds that share a handler come to it in their order.
 HANDLERS: Final[Mapping[str, Handler]] = {
-    JobReceived.KIND: jobs.on_received,
-    JobChanged.KIND: jobs.on_changed,
-    JobCounted.KIND: jobs.on_counted,
-    UsageRecorded.KIND: jobs.on_usage,
-    TerminalPaired.KIND: terminals.on_paired,
-    AccountForgotten.KIND: gateways.on_account_forgotten,
-    CommandReported.KIND: commands.on_reported,
-    AuditRecorded.KIND: _on_audit,
+    **dict.fromkeys(
+        (JobReceived.KIND, JobChanged.KIND, JobCounted.KIND, UsageRecorded.KIND), jobs.on_told
+    ),
+    TerminalPaired.KIND: _for_each(terminals.on_paired),
+    AccountForgotten.KIND: _for_each(gateways.on_account_forgotten),
+    CommandReported.KIND: _for_each(commands.on_reported),
+    AuditRecorded.KIND: audit.on_gateway_audit,
 }
 
 
-def apply(session: Session, gateway_id: GatewayId, rows: Sequence[RowText]) -> None:
-    """Apply rows of one gateway, kind by kind.
+def apply(session: Session, rows: Sequence[tuple[GatewayId, RowText]]) -> None:
+    """Apply rows, which may be of many gateways, each gateway's in its order.
 
     Raises:
         UnknownFactError: A kind that we do not know.
         MessageError: A body that is not what its kind should have.
         SpoolhouseError: A noun refuses: not its account, not its job.
     """
-    by_kind: dict[str, list[Any]] = {}
-    for row in rows:
-        if row.kind not in HANDLERS:
+    by_handler: dict[Handler, list[Told]] = {handler: [] for handler in HANDLERS.values()}
+    for gateway_id, row in rows:
+        handler = HANDLERS.get(row.kind)
+        if handler is None:
             raise UnknownFactError(row.kind)
         fact = codec.from_plain(FACTS[row.kind], row.body, f"row {row.seq}")
-        by_kind.setdefault(row.kind, []).append(fact)
-    for kind, handler in HANDLERS.items():
-        if kind in by_kind:
-            handler(session, gateway_id, by_kind[kind])
+        by_handler[handler].append((gateway_id, fact))
+    for handler, told in by_handler.items():
+        if told:
+            handler(session, told)
     session.flush()

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from control_plane import bulk
 from control_plane.database import utc_now
 from control_plane.ingest import handlers
 from control_plane.ingest.models import ParkedRow
@@ -23,13 +24,23 @@ from shared.messages.envelope import Batch, RowText
 log = logging.getLogger(__name__)
 
 
-def apply_or_park(session: Session, gateway_id: GatewayId, batch: Batch) -> int:
-    """Apply what can be applied and park the rest; returns how many rows were parked."""
-    waiting = _waiting_entities(session, gateway_id, {row.entity for row in batch.rows})
-    free = [row for row in batch.rows if row.entity not in waiting]
-    if len(free) == len(batch.rows) and _try(session, gateway_id, free) is None:
+def apply_or_park(session: Session, batches: Sequence[tuple[GatewayId, Batch]]) -> int:
+    """Apply what can be applied and park the rest; returns how many rows were parked.
+
+    What all gateways of a transaction tell is applied at once. Where something of it cannot be,
+    each batch is tried alone, and of that batch each row.
+    """
+    waiting = _waiting_entities(session, {gateway_id for gateway_id, _ in batches})
+    rows = [(gateway_id, row) for gateway_id, batch in batches for row in batch.rows]
+    if not waiting and _try(session, rows) is None:
         return 0
-    return _one_by_one(session, gateway_id, batch, waiting)
+    count = 0
+    for gateway_id, batch in batches:
+        mine = waiting.setdefault(gateway_id, set())
+        free = [(gateway_id, row) for row in batch.rows if row.entity not in mine]
+        if len(free) < len(batch.rows) or _try(session, free) is not None:
+            count += _one_by_one(session, gateway_id, batch, mine)
+    return count
 
 
 def list_parked(session: Session, gateway_id: GatewayId) -> Sequence[ParkedRow]:
@@ -48,7 +59,7 @@ def retry(session: Session, gateway_id: GatewayId, entity: str) -> int:
         if parked.entity != entity:
             continue
         row = read_row(parked)
-        reason = _try(session, gateway_id, [row])
+        reason = _try(session, [(gateway_id, row)])
         if reason is not None:
             parked.reason = reason
             break
@@ -88,7 +99,7 @@ def _one_by_one(session: Session, gateway_id: GatewayId, batch: Batch, waiting: 
         if row.entity in waiting:
             reason: str | None = "waits for an earlier row of the same thing"
         else:
-            reason = _try(session, gateway_id, [row])
+            reason = _try(session, [(gateway_id, row)])
         if reason is not None:
             waiting.add(row.entity)
             _park(session, gateway_id, batch, row, reason)
@@ -96,20 +107,20 @@ def _one_by_one(session: Session, gateway_id: GatewayId, batch: Batch, waiting: 
     return count
 
 
-def _try(session: Session, gateway_id: GatewayId, rows: Sequence[RowText]) -> str | None:
+def _try(session: Session, rows: Sequence[tuple[GatewayId, RowText]]) -> str | None:
     """Apply rows together or not at all; returns why not."""
     try:
         with session.begin_nested():
-            handlers.apply(session, gateway_id, rows)
+            handlers.apply(session, rows)
     except (OperationalError, InterfaceError):
         raise  # The database is away or busy: nothing is wrong with the rows.
     except Exception as error:
         # Whatever a row makes our code do, it must not stop the rows of others.
         if len(rows) == 1:
+            gateway_id, row = rows[0]
             log.warning(
-                "gateway %s: row %d (%s) is parked", gateway_id, rows[0].seq, rows[0].kind,
-                exc_info=True,
-            )  # fmt: skip
+                "gateway %s: row %d (%s) is parked", gateway_id, row.seq, row.kind, exc_info=True
+            )
         return f"{type(error).__name__}: {error}"[:500]
     return None
 
@@ -135,15 +146,12 @@ def _park(session: Session, gateway_id: GatewayId, batch: Batch, row: RowText, r
     session.flush()
 
 
-def _waiting_entities(
-    session: Session, gateway_id: GatewayId, entities: Collection[str]
-) -> set[str]:
-    return set(
-        session.scalars(
-            select(ParkedRow.entity).where(
-                ParkedRow.gateway_id == gateway_id,
-                ParkedRow.entity.in_(entities),
-                ParkedRow.settled_at.is_(None),
-            )
-        )
+def _waiting_entities(session: Session, ids: Collection[GatewayId]) -> dict[GatewayId, set[str]]:
+    """What waits at these gateways; nearly always nothing."""
+    query = select(ParkedRow.gateway_id, ParkedRow.entity).where(
+        bulk.among(session, ParkedRow.gateway_id, ids), ParkedRow.settled_at.is_(None)
     )
+    found: dict[GatewayId, set[str]] = {}
+    for gateway_id, entity in session.execute(query):
+        found.setdefault(gateway_id, set()).add(entity)
+    return found

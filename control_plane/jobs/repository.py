@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Select, Text, cast, func, or_, select
 from sqlalchemy.orm import Session
 
+from control_plane import bulk
 from control_plane.jobs.models import Job, JobCount, JobEvent, UsageRow
 from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from shared.ids import AccountId, GatewayId, JobId, PrinterId, QueueId, UserId
@@ -33,9 +35,23 @@ def list_by_id(session: Session, account_id: AccountId, ids: Collection[JobId]) 
     return session.scalars(mine.order_by(Job.received_at, Job.id)).all()
 
 
-def jobs_by_id(session: Session, ids: Collection[JobId]) -> dict[JobId, Job]:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whose a job is, and how new what is known of it."""
+
+    account_id: AccountId
+    gateway_id: GatewayId
+    home_epoch: int
+    revision: int
+
+
+def standings(session: Session, ids: Collection[JobId]) -> dict[JobId, Standing]:
     """Whoever's they are: for facts, which are checked against the row that is there."""
-    return {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))}
+    query = select(Job.id, Job.account_id, Job.gateway_id, Job.home_epoch, Job.revision)
+    return {
+        row.id: Standing(row.account_id, row.gateway_id, row.home_epoch, row.revision)
+        for row in session.execute(query.where(bulk.among(session, Job.id, ids)))
+    }
 
 
 def list_jobs(
@@ -90,13 +106,22 @@ def timeline(session: Session, account_id: AccountId, job_id: JobId) -> Sequence
     ).all()
 
 
-def newest_event(session: Session, account_id: AccountId, job_id: JobId) -> JobEvent | None:
-    return session.scalars(
-        select(JobEvent)
-        .where(JobEvent.account_id == account_id, JobEvent.job_id == job_id)
-        .order_by(JobEvent.home_epoch.desc(), JobEvent.revision.desc())
-        .limit(1)
-    ).one_or_none()
+def lines_of(session: Session, ids: Collection[JobId]) -> list[dict[str, Any]]:
+    """Lines of some jobs' timelines that came before the jobs themselves, oldest life first."""
+    query = select(JobEvent.__table__).order_by(JobEvent.home_epoch, JobEvent.revision)
+    return [
+        dict(row._mapping)  # noqa: SLF001  # a row's public name for itself as a mapping
+        for row in session.execute(query.where(bulk.among(session, JobEvent.job_id, ids)))
+    ]
+
+
+def counts_told(session: Session, ids: Collection[JobId]) -> list[dict[str, Any]]:
+    """Counts of some jobs, whoever's they are."""
+    query = select(JobCount.__table__)
+    return [
+        dict(row._mapping)  # noqa: SLF001
+        for row in session.execute(query.where(bulk.among(session, JobCount.job_id, ids)))
+    ]
 
 
 def newest_home_epoch(session: Session, gateway_id: GatewayId) -> int:
@@ -112,7 +137,7 @@ def moments(
     e = JobEvent
     rows = session.execute(
         select(e.job_id, e.revision, e.event, e.at, func.min(e.home_epoch))
-        .where(e.job_id.in_(ids))
+        .where(bulk.among(session, e.job_id, ids))
         .group_by(e.job_id, e.revision, e.event, e.at)
     )
     return {(job_id, revision, event, at): epoch for job_id, revision, event, at, epoch in rows}

@@ -195,8 +195,8 @@ def _a_job(
         job_id=received.job_id, account_id=account_id, source="document", confidence="high",
         impressions=7, at=now, revision=2,
     )  # fmt: skip
-    jobs.on_received(session, gateway_id, [received])
-    jobs.on_counted(session, gateway_id, [counted])
+    jobs.on_facts(session, gateway_id, [received])
+    jobs.on_facts(session, gateway_id, [counted])
     session.flush()
     return received.job_id
 

@@ -277,7 +277,7 @@ class _Day:
             at=at,
             ticket={"sides": "two-sided-long-edge", "copies": 1},
         )
-        jobs.on_received(self.session, self.gateway_id, [fact])
+        jobs.on_facts(self.session, self.gateway_id, [fact])
         count = JobCounted(
             job_id=job_id,
             account_id=self.account_id,
@@ -288,7 +288,7 @@ class _Day:
             revision=2,
             note="" if pages is not None else "PWG raster is not counted",
         )
-        jobs.on_counted(self.session, self.gateway_id, [count])
+        jobs.on_facts(self.session, self.gateway_id, [count])
         return job_id
 
     def print(self, job_id: JobId, printer_id: PrinterId, ago: timedelta, owner: UserId) -> None:
@@ -312,7 +312,7 @@ class _Day:
                 by_user_id=owner if event == "released" else None,
                 first_byte_ms=4 if event == "started" else None,
             )
-            jobs.on_changed(self.session, self.gateway_id, [change])
+            jobs.on_facts(self.session, self.gateway_id, [change])
         usage = UsageRecorded(
             id=new_id(),
             job_id=job_id,
@@ -324,7 +324,7 @@ class _Day:
             confidence="high",
             at=at + timedelta(seconds=3),
         )
-        jobs.on_usage(self.session, self.gateway_id, [usage])
+        jobs.on_facts(self.session, self.gateway_id, [usage])
 
     def work(self) -> JobId:
         ada, ben = self.town.ada.id, self.town.ben.id
@@ -352,7 +352,7 @@ class _Day:
             by_user_id=ada,
             message="Reception 2 is out of paper in tray 1. Nothing was sent to it.",
         )
-        jobs.on_changed(self.session, self.gateway_id, [tapped])
+        jobs.on_facts(self.session, self.gateway_id, [tapped])
         for n, (title, owner) in enumerate((("Minutes.pdf", ben), ("Offer 2290.pdf", ada))):
             job_id = self.send(title, owner, -timedelta(milliseconds=200 * n), pages=n + 3)
             self.print(job_id, self.printers[3], -timedelta(milliseconds=200 * n + 90), owner)
@@ -365,5 +365,5 @@ class _Day:
             printer_id=self.printers[1],
             source="10.1.4.40",
         )
-        audit.on_gateway_audit(self.session, self.gateway_id, [unknown])
+        audit.on_gateway_audit(self.session, [(self.gateway_id, unknown)])
         return held

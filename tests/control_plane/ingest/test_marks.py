@@ -55,8 +55,8 @@ def test_a_primary_from_a_backup_gives_out_what_nobody_has_told_yet(
     """It forgot what it gave out; what a gateway told again says how far it had come."""
     job_id = JobId(new_id())
     with database.writing() as session:
-        jobs.on_received(session, gateway, [received(town, job_id)])
-        jobs.on_changed(session, gateway, [held_in_the_seventh_life(town, job_id)])
+        jobs.on_facts(session, gateway, [received(town, job_id)])
+        jobs.on_facts(session, gateway, [held_in_the_seventh_life(town, job_id)])
     assert say_hello(database, gateway, trouble="forked").home_epoch == 8
 
 

@@ -92,12 +92,7 @@ def test_a_job_ends_the_same_in_whatever_order_and_however_often_its_facts_come(
     random.Random(seed).shuffle(told)
     for fact in told:
         with database.writing() as session:
-            if isinstance(fact, JobReceived):
-                jobs.on_received(session, house.gateway.id, [fact])
-            elif isinstance(fact, JobChanged):
-                jobs.on_changed(session, house.gateway.id, [fact])
-            else:
-                jobs.on_usage(session, house.gateway.id, [fact])
+            jobs.on_facts(session, house.gateway.id, [fact])
     with database.reading() as session:
         detail = jobs.get_job(session, house.account.id, job_id)
     assert JobState(detail.job.state) is JobState.COMPLETED
@@ -116,11 +111,11 @@ def test_what_a_box_that_was_set_back_tells_again_is_one_line_and_new_paper_is_a
     first, steps = received(house, job_id), story(house, job_id)
     printed_again = replace(steps[-1], home_epoch=2, at=NOON + timedelta(hours=1))
     with database.writing() as session:
-        jobs.on_received(session, house.gateway.id, [first])
-        jobs.on_changed(session, house.gateway.id, steps)
-        jobs.on_received(session, house.gateway.id, [replace(first, home_epoch=2)])
+        jobs.on_facts(session, house.gateway.id, [first])
+        jobs.on_facts(session, house.gateway.id, steps)
+        jobs.on_facts(session, house.gateway.id, [replace(first, home_epoch=2)])
         again = [replace(step, home_epoch=2) for step in steps[:-1]]
-        jobs.on_changed(session, house.gateway.id, [*again, printed_again])
+        jobs.on_facts(session, house.gateway.id, [*again, printed_again])
     with database.reading() as session:
         detail = jobs.get_job(session, house.account.id, job_id)
     assert [line.event for line in detail.timeline] == [
@@ -135,12 +130,12 @@ def test_the_surer_count_stands_for_the_job_and_all_are_kept(
     house, job_id = town.alder, JobId(new_id())
     counts = [("document", "high", 3, 2), ("printer", "low", 4, 3), ("counter", "none", None, 4)]
     with database.writing() as session:
-        jobs.on_received(session, house.gateway.id, [received(house, job_id)])
+        jobs.on_facts(session, house.gateway.id, [received(house, job_id)])
         for source, confidence, impressions, revision in counts:
             fact = JobCounted(
                 job_id, house.account.id, source, confidence, impressions, NOON, revision
             )
-            jobs.on_counted(session, house.gateway.id, [fact])
+            jobs.on_facts(session, house.gateway.id, [fact])
     with database.reading() as session:
         detail = jobs.get_job(session, house.account.id, job_id)
     assert (detail.job.impressions, detail.job.impressions_source) == (3, "document")
@@ -152,12 +147,12 @@ def test_a_gateway_speaks_only_of_accounts_it_serves_and_of_its_own_jobs(
 ) -> None:
     alder, cedar, job_id = town.alder, town.cedar, JobId(new_id())
     with database.writing() as session:
-        jobs.on_received(session, alder.gateway.id, [received(alder, job_id)])
+        jobs.on_facts(session, alder.gateway.id, [received(alder, job_id)])
     with pytest.raises(NotServedError), database.writing() as session:
-        jobs.on_usage(session, cedar.gateway.id, [usage(alder, job_id, new_id())])
+        jobs.on_facts(session, cedar.gateway.id, [usage(alder, job_id, new_id())])
     cancel = changed(cedar, job_id, "canceled", JobState.CANCELED, 9)
     with pytest.raises(ForeignJobError), database.writing() as session:
-        jobs.on_changed(session, cedar.gateway.id, [cancel])
+        jobs.on_facts(session, cedar.gateway.id, [cancel])
     with database.reading() as session:
         assert session.scalars(select(Job.state)).one() == JobState.PENDING_HELD
         assert session.scalars(select(UsageRow)).all() == []
@@ -166,7 +161,7 @@ def test_a_gateway_speaks_only_of_accounts_it_serves_and_of_its_own_jobs(
 def test_cleo_sees_nothing_of_alder(database: Database, town: Town) -> None:
     job_id = JobId(new_id())
     with database.writing() as session:
-        jobs.on_received(session, town.alder.gateway.id, [received(town.alder, job_id)])
+        jobs.on_facts(session, town.alder.gateway.id, [received(town.alder, job_id)])
     with database.reading() as session:
         assert jobs.get_job(session, town.alder.account.id, job_id).job.title == "report.pdf"
         assert len(jobs.list_jobs(session, town.alder.account.id).items) == 1
@@ -180,10 +175,10 @@ def test_a_list_of_jobs_has_pages_and_filters(database: Database, town: Town) ->
     with database.writing() as session:
         for n in range(7):
             fact = received(house, JobId(new_id()))
-            jobs.on_received(session, house.gateway.id, [fact])
+            jobs.on_facts(session, house.gateway.id, [fact])
             if n % 2:
                 end = changed(house, fact.job_id, "canceled", JobState.CANCELED, 2)
-                jobs.on_changed(session, house.gateway.id, [end])
+                jobs.on_facts(session, house.gateway.id, [end])
     with database.reading() as session:
         seen: list[JobId] = []
         cursor = None
