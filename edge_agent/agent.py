@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -44,16 +44,27 @@ class Link(Protocol):
 
     async def run(self) -> None: ...
     def health(self) -> Health: ...
+    def tell(self) -> None: ...
+    def primary_now(self) -> datetime: ...
 
 
 class NoLink:
     """A gateway that has no primary to speak to: a rehearsal, or a test."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
 
     async def run(self) -> None:
         await asyncio.Event().wait()
 
     def health(self) -> Health:
         return Health(ok=False, says=_("There is no line to a primary."))
+
+    def tell(self) -> None:
+        """Tell nobody."""
+
+    def primary_now(self) -> datetime:
+        return self._clock.now()
 
 
 MakeLink = Callable[["Agent"], Link]
@@ -65,10 +76,10 @@ class Agent:
     def __init__(self, parts: Parts, *, make_link: MakeLink | None = None) -> None:
         self.parts = parts
         self.keeper = Keeper(parts.clock)
-        self.catalogue = Catalogue(parts, self.report)
+        self.catalogue = Catalogue(parts, self.report, self.primary_now)
         self.ready = asyncio.Event()
         self._make_link = make_link or (lambda _agent: NoLink())
-        self._link: Link = NoLink()
+        self._link: Link = NoLink(parts.clock)
         self._changed = asyncio.Event()
         self._unknown: dict[str, str] = {}
         self._problems: dict[str, str] | None = None
@@ -83,6 +94,7 @@ class Agent:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.parts.audit.run(), name="audit")
                 group.create_task(self.keeper.run(), name="services")
+                group.create_task(self.parts.watch.run(), name="printers")
                 group.create_task(self._follow_configuration(), name="configuration")
                 group.create_task(self._keep_link(), name="link")
         finally:
@@ -96,6 +108,10 @@ class Agent:
         """Say which configuration runs, which may be less than what was received."""
         return Running(self._received(), self._running, self._errors())
 
+    def primary_now(self) -> datetime:
+        """Tell the time by which the primary's words expire."""
+        return self._link.primary_now()
+
     def presence(self) -> Mapping[str, Any]:
         """Say how this gateway is, for the primary; plain values, no floats."""
         report = self.report()
@@ -107,6 +123,7 @@ class Agent:
                 for name, health in report.services.items()
             },
             "readers": self._things("card-readers", report),
+            "printers": self.parts.watch.told(),
             "queue": dict(report.queue),
             "free_bytes": report.free_bytes,
             "has_room": report.has_room,
@@ -161,6 +178,7 @@ class Agent:
             if not self._errors():
                 self._running = received
             self.ready.set()
+            self._link.tell()
             await self._changed.wait()
 
     async def _keep_link(self) -> None:
@@ -171,7 +189,7 @@ class Agent:
                 await self._link.run()
             except Exception:
                 log.exception("the link failed; printing goes on, and it is tried again")
-            self._link = NoLink()
+            self._link = NoLink(self.parts.clock)
             await asyncio.sleep(LINK_AGAIN_SECONDS)
 
     def _received(self) -> StreamCursor | None:

@@ -213,6 +213,7 @@ def name_of(service: str) -> str:
         "ipp": _("IPP"),
         "lpd": _("LPD"),
         "raw": _("Raw ports"),
+        "api": _("Uploads"),
         "terminal-client": _("Terminals"),
         "card-readers": _("Card readers"),
     }

@@ -29,7 +29,7 @@ def what_works(
 def _sending(services: Mapping[str, Health], *, has_room: bool) -> tuple[bool, str]:
     if not has_room:
         return False, _("No: the disk is full.")
-    doors = [services[name] for name in ("ipp", "lpd", "raw") if name in services]
+    doors = [services[name] for name in ("ipp", "lpd", "raw", "api") if name in services]
     if not any(door.ok for door in doors):
         return False, _("No: nothing takes jobs here.")
     return True, _("Yes: documents are kept here.")

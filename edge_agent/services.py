@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
+from edge_agent import enrolment
 from edge_agent.addresses import local_addresses
 from edge_agent.health import HealthPage, Report
 from edge_agent.intake.ipp_server import IppServer
 from edge_agent.intake.lpd_server import LpdServer
 from edge_agent.intake.raw_server import RawServer
-from edge_agent.intake.tls import listener_context
+from edge_agent.intake.tls import key_pin, listener_context
+from edge_agent.intake.upload_door import UploadDoor
 from edge_agent.keeper import Wanted
 from edge_agent.output.ipp_identify import identify
 from edge_agent.parts import Parts
@@ -34,6 +37,7 @@ ORDER: Final = (
     "ipp",
     "lpd",
     "raw",
+    "api",
     "terminal-client",
     "card-readers",
 )
@@ -42,8 +46,11 @@ ORDER: Final = (
 class Catalogue:
     """Makes services from the parts of this gateway."""
 
-    def __init__(self, parts: Parts, report: Callable[[], Report]) -> None:
+    def __init__(
+        self, parts: Parts, report: Callable[[], Report], now: Callable[[], datetime]
+    ) -> None:
         self._parts = parts
+        self._now = now  # by which what the primary signed expires
         self._report = report
         self._makers: dict[str, Make] = {
             # These are one object each for the life of the process: others hold on to them.
@@ -54,6 +61,7 @@ class Catalogue:
             "ipp": self._ipp,
             "lpd": self._lpd,
             "raw": self._raw,
+            "api": self._api,
             "terminal-client": self._terminal_client,
             "card-readers": self._card_readers,
         }
@@ -79,7 +87,7 @@ class Catalogue:
     def _wanted(self, name: str, setting: ServiceSetting, hosts: tuple[str, ...]) -> Wanted:
         make = self._makers[name]
         # Names are in the listener's certificate and its answers: other names, another listener.
-        value = (setting, hosts) if name == "ipp" else (setting,)
+        value = (setting, hosts) if name in ("ipp", "api") else (setting,)
         return Wanted(value, lambda: make(setting))
 
     def _host_names(self) -> tuple[str, ...]:
@@ -125,6 +133,26 @@ class Catalogue:
             audit=parts.audit,
             host=setting.host,
             options=setting.options,
+        )
+
+    def _api(self, setting: ServiceSetting) -> Service:
+        parts = self._parts
+        tls = self._tls()  # makes the key, where there is none yet
+        return UploadDoor(
+            gateway_id=parts.gateway_id,
+            # Read anew each time: the keys that we believe may change while we run.
+            verifier=lambda: enrolment.load(parts.state_dir).verifier(),
+            jobs=parts.jobs,
+            directory=parts.directory,
+            audit=parts.audit,
+            clock=parts.clock,
+            now=self._now,
+            tls=tls,
+            key_pin=key_pin(parts.state_dir / enrolment.FOLDER),
+            host=setting.host,
+            port=8635 if setting.port is None else setting.port,
+            trusted_hosts=self._host_names(),
+            state_dir=parts.state_dir,
         )
 
     def _terminal_client(self, setting: ServiceSetting) -> Service:

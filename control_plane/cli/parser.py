@@ -204,6 +204,7 @@ def _gateway_options(parser: Parser) -> None:
         ("health", "the health page"),
         ("lpd", "LPD"),
         ("raw", "raw printing"),
+        ("api", "the door for uploads"),
     ):
         parser.add_argument(f"--{option}", metavar="HOST:PORT", help=f"where {says} listens")
     parser.add_argument(

@@ -42,6 +42,7 @@ _LISTENERS: dict[str, ServiceName] = {
     "health": "health",
     "lpd": "lpd",
     "raw": "raw",
+    "api": "api",
 }
 
 

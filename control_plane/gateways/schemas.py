@@ -19,6 +19,7 @@ ServiceName = Literal[
     "health",
     "lpd",
     "raw",
+    "api",
 ]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,253}$", strip_whitespace=True)]
 

@@ -24,6 +24,7 @@ SERVICES: Final[Mapping[str, str]] = {
     "health": mark("health page"),
     "lpd": mark("printing by LPD"),
     "raw": mark("raw printing"),
+    "api": mark("uploads by programs"),
 }
 
 

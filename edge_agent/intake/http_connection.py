@@ -152,10 +152,11 @@ class HttpConnection(RequestHandler):
             self.transport.abort()
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Log an error of ours in full; of a client's broken HTTP only that it was broken."""
+        """Log an error of ours in full; of a client that broke off only that it did."""
         error = kw.get("exc_info")
-        if isinstance(error, web.HTTPException) or type(error).__module__.startswith("aiohttp"):
-            log.debug("not HTTP from %s: %s", self.source, type(error).__name__)
+        known = (web.HTTPException, ConnectionResetError)
+        if isinstance(error, known) or type(error).__module__.startswith("aiohttp"):
+            log.debug("cut off or not HTTP, from %s: %s", self.source, type(error).__name__)
         else:
             super().log_exception(*args, **kw)
 

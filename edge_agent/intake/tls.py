@@ -5,6 +5,8 @@ Whoever has a certificate for the box's name puts it into the same two files.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ipaddress
 import os
 import ssl
@@ -40,6 +42,18 @@ def listener_context(folder: Path, names: Sequence[str]) -> ssl.SSLContext:
     # for each job, or for ever. Without tickets it resumes nothing, and prints at once.
     context.num_tickets = 0
     return context
+
+
+def key_pin(folder: Path) -> str:
+    """Name the listener's public key as curl's ``--pinnedpubkey`` takes it (RFC 7469 section 2.4).
+
+    So a program that heard it from the primary believes this gateway and no other.
+    """
+    certificate = x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes())
+    public = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return "sha256//" + base64.b64encode(hashlib.sha256(public).digest()).decode()
 
 
 def _make(certificate: Path, key: Path, names: Sequence[str]) -> None:

@@ -8,10 +8,19 @@ from shared.job_states import IllegalTransitionError
 __all__ = [
     "DocumentGoneError",
     "IllegalTransitionError",
+    "JobExistsError",
     "JobNotFoundError",
     "JobStoreError",
     "SpoolFullError",
 ]
+
+
+class JobExistsError(Exception):
+    """There is a job of this id: what made it was used before."""
+
+    def __init__(self, job_id: object) -> None:
+        super().__init__(f"there is a job {job_id} already")
+        self.job_id = job_id
 
 
 class JobNotFoundError(Exception):

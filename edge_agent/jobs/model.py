@@ -47,6 +47,7 @@ class NewJob:
     language: str = "en"
     keep_after_printing: bool = False
     message: str = ""  # what was ignored or substituted, in words
+    id: JobId | None = None  # where it was promised before; there is only one job of an id
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from edge_agent.jobs import words
 from edge_agent.jobs.changes import Changer
-from edge_agent.jobs.errors import IllegalTransitionError
+from edge_agent.jobs.errors import IllegalTransitionError, JobExistsError
 from edge_agent.jobs.model import Document, Job, NewJob
 from edge_agent.jobs.store import JobStore
-from edge_agent.jobs.transaction import Transaction
+from edge_agent.jobs.transaction import Transaction, find_job
 from edge_agent.spool.spool import Sealed, Spool
 from shared.clock import Clock
 from shared.ids import DocumentId, JobId, new_id
@@ -38,12 +38,14 @@ class Receiver:
         began_at: float | None,
     ) -> Job:
         began = self._clock.monotonic() if began_at is None else began_at
-        job_id, document_id = JobId(new_id()), DocumentId(new_id())
+        job_id, document_id = new.id or JobId(new_id()), DocumentId(new_id())
         sealed = await self._spool.receive(new.account_id, job_id, document_id, 1, body)
         job = self._new_job(new, job_id, new.holds, format=format, size_bytes=sealed.size_bytes)
         received_ms = int((self._clock.monotonic() - began) * 1000)
 
         def work(tx: Transaction) -> Job:
+            if new.id is not None and find_job(tx.connection, job_id) is not None:
+                raise JobExistsError(job_id)
             tx.insert_job(job)
             document = _document(sealed, format, name)
             tx.insert_document(job, document)

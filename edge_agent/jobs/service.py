@@ -83,6 +83,7 @@ class JobService:
 
         Raises:
             SpoolFullError: No room; answer 'server-error-temporary-error'.
+            JobExistsError: ``new.id`` is a job already.
         """
         job = await self._receiver.accept(
             new, format=format, name=name, body=body, began_at=began_at

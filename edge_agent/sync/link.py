@@ -7,6 +7,7 @@ to print: while the line is cut, facts wait in the outbox and the replica stays 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -117,6 +118,7 @@ class Link:
         )
         self._commands = Commands(parts.store, self._gateway_id, parts.acts, self.primary_now)
         self._hello_wanted = asyncio.Event()
+        self._news = asyncio.Event()
         self._connection: Connection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -127,6 +129,10 @@ class Link:
         lanes = {lane.value: self._waiting(lane) for lane in Lane}
         figures: dict[str, int | str] = {f"{name}_waiting": n for name, n in lanes.items()}
         return Health(ok=self._is_well(), says=self._says, figures=figures)
+
+    def tell(self) -> None:
+        """Say how the gateway is without waiting for the next heartbeat."""
+        self._news.set()
 
     def primary_now(self) -> datetime:
         """Tell the primary's time; our own clock where it has not told us yet.
@@ -315,7 +321,10 @@ class Link:
     async def _beat_forever(self) -> None:
         beats = 0
         while True:
-            await asyncio.sleep(self._parts.heartbeat_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._parts.heartbeat_seconds):
+                    await self._news.wait()
+            self._news.clear()
             if self._up.is_set():
                 self._beat()
                 beats += 1

@@ -140,7 +140,7 @@ def _services(site: Site) -> dict[str, Any]:
     host, ports = site.options.listen, site.ports
     plain = ("storage", "authentication", "document-output")
     listening = {"ipp": "ipp", "terminal-client": "terminal", "health": "health"}
-    listening |= {name: name for name in ("lpd", "raw")}
+    listening |= {name: name for name in ("lpd", "raw", "api")}
     return {
         **{name: {} for name in plain},
         **{name: {"host": host, "port": ports[part]} for name, part in listening.items()},

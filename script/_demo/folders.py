@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-VERSION: Final = 3  # of made.json: raised when an older state cannot be told on
+VERSION: Final = 4  # of made.json: raised when an older state cannot be told on
 
 
 class BusyError(Exception):

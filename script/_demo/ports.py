@@ -16,6 +16,7 @@ PREFERRED: Final[Mapping[str, int]] = {
     "printer": 8634,
     "lpd": 8515,
     "raw": 8910,
+    "api": 8635,
     "reader front desk": 8641,
     "reader copy room": 8642,
     "control front desk": 8651,

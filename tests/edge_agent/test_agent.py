@@ -14,7 +14,7 @@ from shared.messages.records import ServiceSetting
 from tests.support.people import people
 
 
-class BrokenLink:
+class BrokenLink(NoLink):
     """A line with a fault of ours in it."""
 
     runs = 0

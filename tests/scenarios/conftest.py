@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.demo_site import DemoSite, running_demo
+from tests.support.demo_site import TAKEN_AWAY_SECONDS, DemoSite, running_demo
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
     with running_demo(tmp_path_factory.mktemp("demo")) as site:
+        time.sleep(TAKEN_AWAY_SECONDS)  # The story ended with a tap: the card is taken away.
         yield site
