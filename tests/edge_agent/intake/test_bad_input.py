@@ -68,6 +68,37 @@ async def test_three_gigabytes_promised_and_one_megabyte_sent_leaves_nothing(
         assert await jobs_of(site) == 0
 
 
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("part", ["attributes", "document"])
+async def test_a_client_that_goes_away_is_no_error_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, part: str, secure: bool
+) -> None:
+    caplog.set_level("DEBUG", "edge_agent")
+    async with an_intake_site(tmp_path) as site:
+        tls = {"ssl": _trusting(), "server_hostname": "localhost"} if secure else {}
+        _, writer = await asyncio.open_connection("127.0.0.1", site.port, **tls)  # type: ignore[arg-type]
+        job = a_print_job(site, "direct")
+        start = head(site, "Content-Length: 100000", path="/ipp/print/direct")
+        writer.write(start + (job[:40] if part == "attributes" else job + PDF))
+        await writer.drain()
+        await eventually(lambda: site.server.health().figures["requests"] == 1)
+        writer.transport.abort()
+        await eventually(lambda: site.server.health().figures["connections"] == 0)
+        await site.ipp(Operation.GET_PRINTER_ATTRIBUTES)
+        said = [record for record in caplog.records if "127.0.0.1" in record.getMessage()]
+        assert len(said) <= 2, said  # of the one that went, and of the one that then asked
+        loud = [r for r in caplog.records if r.levelname not in ("INFO", "DEBUG") or r.exc_info]
+        assert loud == []
+        assert await jobs_of(site) == 0
+
+
+def _trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 async def test_what_follows_ten_promised_bytes_is_no_second_request(tmp_path: Path) -> None:
     async with an_intake_site(tmp_path) as site:
         second = a_print_job(site) + PDF
