@@ -21,7 +21,6 @@ def on_presence(session: Session, gateway_id: GatewayId, *, here: bool, at: date
     state.presence, state.presence_at = "here" if here else "gone", at
     if here:
         state.last_seen_at = at
-    session.flush()
 
 
 def on_heartbeat(
@@ -47,7 +46,6 @@ def on_heartbeat(
     ):
         if value is not None:
             setattr(state, name, dict(value) if isinstance(value, Mapping) else value)
-    session.flush()
 
 
 def _state(session: Session, gateway_id: GatewayId) -> GatewayState:
@@ -65,7 +63,6 @@ def set_pusher(session: Session, gateway_id: GatewayId, name: str) -> None:
     state = _state(session, gateway_id)
     if state.pushed_by != name:
         state.pushed_by = name
-        session.flush()
 
 
 def pushed_by(session: Session, ids: Sequence[GatewayId], name: str) -> set[GatewayId]:

@@ -88,6 +88,23 @@ def ever_served(
     return [(row[0], row[1]) for row in session.execute(query)]
 
 
+def now_served(
+    session: Session, ids: Collection[GatewayId]
+) -> Sequence[tuple[GatewayId, AccountId]]:
+    """Which accounts gateways serve now."""
+    query = select(GatewayAccount.gateway_id, GatewayAccount.account_id)
+    query = query.where(bulk.among(session, GatewayAccount.gateway_id, ids))
+    query = query.where(GatewayAccount.ended_at.is_(None)).order_by(GatewayAccount.account_id)
+    return [(row[0], row[1]) for row in session.execute(query)]
+
+
+def admitted(session: Session, ids: Collection[GatewayId]) -> set[GatewayId]:
+    """Which of these are gateways: enrolled, and not revoked."""
+    query = select(Gateway.id).where(bulk.among(session, Gateway.id, ids))
+    query = query.where(Gateway.enrolled_at.is_not(None), Gateway.revoked_at.is_(None))
+    return set(session.scalars(query))
+
+
 def tenants_of(session: Session, ids: Collection[GatewayId]) -> dict[GatewayId, str]:
     """Whose gateways these are."""
     query = select(Gateway.id, Gateway.tenant).where(bulk.among(session, Gateway.id, ids))

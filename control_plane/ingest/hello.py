@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import timedelta
+from typing import Final, TypeVar
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from control_plane import bulk
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.commands import service as commands
@@ -30,6 +32,7 @@ from shared.messages.hello import (
     LaneAction,
     Presence,
     PresenceState,
+    StreamCursor,
 )
 from shared.messages.hello import LaneMark as MarkMessage
 from shared.messages.records import account_stream, gateway_stream
@@ -48,86 +51,166 @@ class Greeting:
     is_halted: bool
 
 
-def answer(session: Session, gateway_id: GatewayId, said: Hello) -> Greeting:
-    """Answer a Hello: marks, positions of the streams, the time."""
-    now = utc_now()
-    halt = session.get(GatewayHalt, gateway_id) or _note_boot(session, gateway_id, said, now)
-    lanes, events = {}, []
-    for lane in Lane:
-        lane_said = said.lanes.get(lane.value)
-        if lane_said is None:
-            continue
-        if halt is not None:
-            lanes[lane.value] = MarkMessage(
-                LaneAction.PARKED, lane_said.epoch, 0, None, halt.reason
-            )
-            continue
-        decision = marks.on_hello(session, gateway_id, lane, lane_said)
-        lanes[lane.value] = decision.mark
-        if decision.event is not None:
-            events.append((decision.event, {"lane": lane.value, "says": decision.mark.says}))
-    is_old_copy = any(mark.action is LaneAction.NEW_EPOCH for mark in lanes.values())
-    gateways.on_heartbeat(
-        session,
-        gateway_id,
-        at=now,
-        boot_id=said.boot_id,
-        received=codec.to_plain(said.streams),
-        running=codec.to_plain(said.running),
-    )
-    gateways.on_presence(session, gateway_id, here=True, at=now)
-    result = HelloAnswer(
-        v=VERSION,
-        hello_id=said.hello_id,
-        time=now,
-        primary_epoch=commands.primary_epoch(session),
-        lanes=lanes,
-        streams=pages.positions(session, streams_of(session, gateway_id)),
-        known_released=tuple(jobs.left_waiting(session, gateway_id)) if is_old_copy else (),
-        says=halt.reason if halt is not None else "",
-    )
-    for event, detail in events:
-        _audit(session, gateway_id, event, detail)
-    return Greeting(result, halt is not None)
+class Reception:
+    """Answers the gateways of one transaction; what it needs to know is read once for all."""
 
+    def __init__(
+        self,
+        session: Session,
+        ids: Collection[GatewayId],
+        *,
+        saying_hello: Collection[GatewayId] = (),
+    ) -> None:
+        self._session = session
+        self._now = utc_now()
+        self._primary_epoch = commands.primary_epoch(session)
+        # Held here, since the session forgets what nobody holds.
+        self._states = gateways.states(session, sorted(ids))
+        self._streams = _streams(session, ids)
+        wanted = {stream for streams in self._streams.values() for stream in streams}
+        self._positions = pages.positions(session, sorted(wanted))
+        if saying_hello:
+            self._marks = marks.lock_marks(session, saying_hello)
+            self._halts = _found(session, GatewayHalt, saying_hello)
+            self._boots = _found(session, GatewayBoot, saying_hello)
 
-def on_presence(session: Session, gateway_id: GatewayId, said: Presence) -> bool:
-    """Record a heartbeat or a will; False for a will of an earlier boot, which says nothing."""
-    now = utc_now()
-    if said.state is PresenceState.GONE:
-        state = gateways.states(session, [gateway_id]).get(gateway_id)
-        if state is not None and state.boot_id not in {None, said.boot_id}:
-            return False
-        gateways.on_presence(session, gateway_id, here=False, at=now)
+    def answer(self, gateway_id: GatewayId, said: Hello) -> Greeting:
+        """Answer a Hello: marks, positions of the streams, the time."""
+        session, now = self._session, self._now
+        known = self._halts.get(gateway_id)
+        halt = known[0] if known else self._note_boot(gateway_id, said)
+        lanes, events = {}, []
+        for lane in Lane:
+            lane_said = said.lanes.get(lane.value)
+            if lane_said is None:
+                continue
+            if halt is not None:
+                lanes[lane.value] = MarkMessage(
+                    LaneAction.PARKED, lane_said.epoch, 0, None, halt.reason
+                )
+                continue
+            mark = self._marks.get((gateway_id, lane))
+            decision = marks.decide(session, gateway_id, lane, lane_said, mark)
+            if mark is None:  # It has one now, for what else is said in this transaction.
+                self._marks |= marks.lock_marks(session, {gateway_id})
+            lanes[lane.value] = decision.mark
+            if decision.event is not None:
+                events.append((decision.event, {"lane": lane.value, "says": decision.mark.says}))
+        is_old_copy = any(mark.action is LaneAction.NEW_EPOCH for mark in lanes.values())
+        gateways.on_heartbeat(
+            session,
+            gateway_id,
+            at=now,
+            boot_id=said.boot_id,
+            received=codec.to_plain(said.streams),
+            running=codec.to_plain(said.running),
+        )
+        gateways.on_presence(session, gateway_id, here=True, at=now)
+        result = HelloAnswer(
+            v=VERSION,
+            hello_id=said.hello_id,
+            time=now,
+            primary_epoch=self._primary_epoch,
+            lanes=lanes,
+            streams=self._positions_of(gateway_id),
+            known_released=tuple(jobs.left_waiting(session, gateway_id)) if is_old_copy else (),
+            says=halt.reason if halt is not None else "",
+        )
+        for event, detail in events:
+            _audit(session, gateway_id, event, detail)
+        return Greeting(result, halt is not None)
+
+    def on_presence(self, gateway_id: GatewayId, said: Presence) -> bool:
+        """Record a heartbeat or a will; False for a will of an earlier boot, which says nothing."""
+        session = self._session
+        if said.state is PresenceState.GONE:
+            state = self._states.get(gateway_id)
+            if state is not None and state.boot_id not in {None, said.boot_id}:
+                return False
+            gateways.on_presence(session, gateway_id, here=False, at=self._now)
+            return True
+        gateways.on_presence(session, gateway_id, here=True, at=self._now)
+        gateways.on_heartbeat(
+            session,
+            gateway_id,
+            at=self._now,
+            boot_id=said.boot_id,
+            running=codec.to_plain(said.running),
+            health=dict(said.health),
+        )
         return True
-    gateways.on_presence(session, gateway_id, here=True, at=now)
-    gateways.on_heartbeat(
-        session,
-        gateway_id,
-        at=now,
-        boot_id=said.boot_id,
-        running=codec.to_plain(said.running),
-        health=dict(said.health),
-    )
-    return True
+
+    def beat(self, gateway_id: GatewayId) -> HelloAnswer:
+        """Answer a heartbeat: what there is to have, so that a gateway knows how old it is."""
+        return HelloAnswer(
+            v=VERSION,
+            hello_id="",
+            time=self._now,
+            primary_epoch=self._primary_epoch,
+            lanes={},
+            streams=self._positions_of(gateway_id),
+        )
+
+    def _positions_of(self, gateway_id: GatewayId) -> dict[str, StreamCursor]:
+        streams = self._streams[gateway_id]
+        return {name: self._positions[name] for name in streams if name in self._positions}
+
+    def _note_boot(self, gateway_id: GatewayId, said: Hello) -> GatewayHalt | None:
+        """Remember the start of an agent. One that another followed and is back is a twin."""
+        session, now = self._session, self._now
+        boots = self._boots.setdefault(gateway_id, [])
+        newest = max((boot.ordinal for boot in boots), default=None)
+        known = next((boot for boot in boots if boot.boot_id == said.boot_id), None)
+        if known is None:
+            ordinal = (newest or 0) + 1
+            boot = GatewayBoot(
+                gateway_id=gateway_id, boot_id=said.boot_id, ordinal=ordinal, seen_at=now
+            )
+            session.add(boot)
+            for old in [old for old in boots if old.seen_at < now - _BOOTS_KEPT]:
+                session.delete(old)
+                boots.remove(old)
+            boots.append(boot)
+            return None
+        known.seen_at = now
+        if known.ordinal == newest:
+            return None
+        halt = GatewayHalt(gateway_id=gateway_id, reason=TWO_BOXES, at=now)
+        session.add(halt)
+        session.flush()
+        self._halts[gateway_id] = [halt]
+        _audit(session, gateway_id, "gateway.parked", {"reason": TWO_BOXES})
+        return halt
 
 
 def beat(session: Session, gateway_id: GatewayId) -> HelloAnswer:
-    """Answer a heartbeat: what there is to have, so that a gateway knows how old it is."""
-    return HelloAnswer(
-        v=VERSION,
-        hello_id="",
-        time=utc_now(),
-        primary_epoch=commands.primary_epoch(session),
-        lanes={},
-        streams=pages.positions(session, streams_of(session, gateway_id)),
-    )
+    """Tell one gateway what there is to have."""
+    return Reception(session, {gateway_id}).beat(gateway_id)
 
 
-def streams_of(session: Session, gateway_id: GatewayId) -> list[str]:
-    """List the streams that a gateway may have: its own, and those of the accounts it serves."""
-    served = gateways.served_accounts(session, gateway_id)
-    return [gateway_stream(gateway_id), *(account_stream(account_id) for account_id in served)]
+def _streams(session: Session, ids: Collection[GatewayId]) -> dict[GatewayId, list[str]]:
+    """The streams that gateways may have: their own, and those of the accounts they serve."""
+    streams = {gateway_id: [gateway_stream(gateway_id)] for gateway_id in ids}
+    for gateway_id, account_id in gateways.now_served(session, ids):
+        streams[gateway_id].append(account_stream(account_id))
+    return streams
+
+
+T = TypeVar("T", GatewayBoot, GatewayHalt)
+
+
+def _found(session: Session, kind: type[T], ids: Collection[GatewayId]) -> dict[GatewayId, list[T]]:
+    query = select(kind).where(bulk.among(session, kind.gateway_id, ids))
+    found: dict[GatewayId, list[T]] = {}
+    for row in session.scalars(query.execution_options(populate_existing=True)):
+        found.setdefault(row.gateway_id, []).append(row)
+    return found
+
+
+def halted(session: Session, ids: Collection[GatewayId]) -> set[GatewayId]:
+    """Which of these gateways are parked until a person chooses."""
+    query = select(GatewayHalt.gateway_id).where(bulk.among(session, GatewayHalt.gateway_id, ids))
+    return set(session.scalars(query))
 
 
 def find_halt(session: Session, gateway_id: GatewayId) -> GatewayHalt | None:
@@ -148,44 +231,6 @@ def resolve_halt(session: Session, gateway_id: GatewayId, by: Actor) -> bool:
         subject_id=gateway_id,
     )  # fmt: skip
     return True
-
-
-def _note_boot(
-    session: Session, gateway_id: GatewayId, said: Hello, now: datetime
-) -> GatewayHalt | None:
-    """Remember the start of an agent. One that was followed by another and comes back is a twin."""
-    newest = session.scalar(
-        select(func.max(GatewayBoot.ordinal)).where(GatewayBoot.gateway_id == gateway_id)
-    )
-    known = session.get(GatewayBoot, (gateway_id, said.boot_id))
-    if known is None:
-        session.add(
-            GatewayBoot(
-                gateway_id=gateway_id,
-                boot_id=said.boot_id,
-                ordinal=(newest or 0) + 1,
-                seen_at=now,
-            )
-        )
-        _forget_old_boots(session, gateway_id, now)
-        return None
-    known.seen_at = now
-    if known.ordinal == newest:
-        return None
-    halt = GatewayHalt(gateway_id=gateway_id, reason=TWO_BOXES, at=now)
-    session.add(halt)
-    session.flush()
-    _audit(session, gateway_id, "gateway.parked", {"reason": TWO_BOXES})
-    return halt
-
-
-def _forget_old_boots(session: Session, gateway_id: GatewayId, now: datetime) -> None:
-    session.flush()
-    session.execute(
-        delete(GatewayBoot).where(
-            GatewayBoot.gateway_id == gateway_id, GatewayBoot.seen_at < now - _BOOTS_KEPT
-        )
-    )
 
 
 def _audit(session: Session, gateway_id: GatewayId, event: str, detail: dict[str, str]) -> None:

@@ -12,10 +12,11 @@ import secrets
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -25,6 +26,7 @@ from control_plane.database import Database
 from control_plane.feed.pusher import Pusher
 from control_plane.gateways import service as gateways
 from control_plane.ingest import facts, hello
+from control_plane.ingest.hello import Reception
 from control_plane.pki.certificates import CertificateFiles
 from shared.crypto.signing import Signer
 from shared.ids import GatewayId
@@ -37,8 +39,12 @@ from shared.mqtt import Backoff, Connection, Delivery, Options
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+Answer = Callable[[], object]  # what is said after the commit
+
+_ROWS: Final = frozenset({Up.FACTS, Up.TELEMETRY})
 _RECEIVE_MAXIMUM: Final = 500
-_AT_ONCE: Final = 100  # messages in one transaction
+_AT_ONCE: Final = 500  # messages in one transaction
 _MAX_WAITING: Final = 5_000
 _RETRY_SECONDS: Final = 1.0
 _BACKOFF: Final = Backoff(first_seconds=0.2, unreachable_cap_seconds=1.0, refused_cap_seconds=5.0)
@@ -202,67 +208,100 @@ class Listener:
                 message.delivery.done()
 
     def _process(self, messages: list[_Message]) -> None:
-        answers: list[Callable[[], Any]] = []
+        answers: list[Answer] = []
         begun = time.monotonic()
         with self._database.writing() as session:
-            for message in messages:
-                answers += self._apply(session, message)
+            ids = gateways.admitted(session, {message.gateway_id for message in messages})
+            known = [message for message in messages if message.gateway_id in ids]
+            answers += self._apply_facts(session, [m for m in known if m.what in _ROWS])
+            answers += self._apply_words(session, [m for m in known if m.what not in _ROWS])
         for answer in answers:
             answer()
         for message in messages:
             message.delivery.done()
         log.debug("%d messages in %.3f s", len(messages), time.monotonic() - begun)
 
-    def _apply(self, session: Session, message: _Message) -> list[Callable[[], Any]]:
-        """Apply one message; returns what to say after the commit."""
-        gateway_id = message.gateway_id
-        gateway = gateways.find_by_id(session, gateway_id)
-        if gateway is None or gateway.enrolled_at is None or gateway.revoked_at is not None:
+    def _apply_facts(self, session: Session, messages: Sequence[_Message]) -> list[Answer]:
+        """Apply rows of all gateways together; returns what to say after the commit."""
+        if not messages:
             return []
-        try:
-            if message.what in (Up.FACTS, Up.TELEMETRY):
-                return self._apply_facts(session, gateway_id, message.delivery.payload)
-            plain = codec.loads(envelope.unpack(message.delivery.payload))
-            if message.what is Up.HELLO:
-                return self._apply_hello(session, gateway_id, plain)
-            if message.what is Up.PRESENCE:
-                return self._apply_presence(session, gateway_id, plain)
-            ask = codec.from_plain(FeedAsk, plain)
-        except MessageError as error:
-            log.warning("gateway %s says on %s what is not readable: %s",
-                        gateway_id, message.what.value, error)  # fmt: skip
-            return []
-        return [lambda: self.pusher.asked(gateway_id, ask)]
+        batches = [
+            (message.gateway_id, batch)
+            for message in messages
+            if (batch := _read(message, envelope.decode_batch)) is not None
+        ]
+        halted = hello.halted(session, {gateway_id for gateway_id, _ in batches})
+        batches = [each for each in batches if each[0] not in halted]
+        acks = facts.receive_all(session, batches)
+        # The last one says it for those before it: it counts up to where it is.
+        newest = {
+            (gateway_id, ack.lane): ack for (gateway_id, _), ack in zip(batches, acks, strict=True)
+        }
+        return [partial(self.say, key[0], Down.ACK, ack) for key, ack in newest.items()]
 
-    def _apply_facts(
-        self, session: Session, gateway_id: GatewayId, payload: bytes
-    ) -> list[Callable[[], Any]]:
-        batch = envelope.decode_batch(payload)
-        if hello.find_halt(session, gateway_id) is not None:
-            return []
-        ack = facts.receive(session, gateway_id, batch)
-        return [lambda: self.say(gateway_id, Down.ACK, ack)]
+    def _apply_words(self, session: Session, messages: Sequence[_Message]) -> list[Answer]:
+        """Take Hellos, heartbeats, wills and questions, in their order."""
+        said = [
+            (message, word)
+            for message in messages
+            if (word := _read(message, _READERS[message.what])) is not None
+        ]
+        hellos = {message.gateway_id for message, word in said if isinstance(word, Hello)}
+        # A Hello that was said again is not answered: the gateway waits for its last one's answer.
+        last = {(m.gateway_id, w.boot_id): w for m, w in said if isinstance(w, Hello)}
+        heard = {m.gateway_id for m, word in said if not isinstance(word, FeedAsk)}
+        answers: list[Answer] = []
+        reception = hello.Reception(session, heard, saying_hello=hellos) if heard else None
+        for message, word in said:
+            gateway_id = message.gateway_id
+            if isinstance(word, FeedAsk):
+                answers.append(partial(self.pusher.asked, gateway_id, word))
+            elif isinstance(word, Hello):
+                assert reception is not None
+                if last[gateway_id, word.boot_id] is not word:
+                    continue
+                answers += self._greeted(session, gateway_id, word, reception)
+            else:
+                assert reception is not None
+                answers += self._heard(gateway_id, word, reception)
+        return answers
 
-    def _apply_hello(
-        self, session: Session, gateway_id: GatewayId, plain: Any
-    ) -> list[Callable[[], Any]]:
-        said = codec.from_plain(Hello, plain)
-        greeting = hello.answer(session, gateway_id, said)
+    def _greeted(
+        self, session: Session, gateway_id: GatewayId, said: Hello, reception: Reception
+    ) -> list[Answer]:
+        greeting = reception.answer(gateway_id, said)
         gateways.set_pusher(session, gateway_id, self._settings.name)
-        after: list[Callable[[], Any]] = [lambda: self.say(gateway_id, Down.HELLO, greeting.answer)]
+        after: list[Answer] = [partial(self.say, gateway_id, Down.HELLO, greeting.answer)]
         if not greeting.is_halted:
-            after.append(lambda: self.pusher.online(gateway_id, said.streams))
+            after.append(partial(self.pusher.online, gateway_id, said.streams))
         return after
 
-    def _apply_presence(
-        self, session: Session, gateway_id: GatewayId, plain: Any
-    ) -> list[Callable[[], Any]]:
-        said = codec.from_plain(Presence, plain)
-        believed = hello.on_presence(session, gateway_id, said)
+    def _heard(self, gateway_id: GatewayId, said: Presence, reception: Reception) -> list[Answer]:
+        believed = reception.on_presence(gateway_id, said)
         if said.state is PresenceState.GONE:
-            return [lambda: self.pusher.offline(gateway_id)] if believed else []
-        answer = hello.beat(session, gateway_id)
-        return [lambda: self.say(gateway_id, Down.HELLO, answer)]
+            return [partial(self.pusher.offline, gateway_id)] if believed else []
+        return [partial(self.say, gateway_id, Down.HELLO, reception.beat(gateway_id))]
+
+
+def _read(message: _Message, read: Callable[[bytes], T]) -> T | None:
+    """Read a message; None where it is not readable, which is told to the log."""
+    try:
+        return read(message.delivery.payload)
+    except MessageError as error:
+        log.warning("gateway %s says on %s what is not readable: %s",
+                    message.gateway_id, message.what.value, error)  # fmt: skip
+        return None
+
+
+def _reader(kind: type[T]) -> Callable[[bytes], T]:
+    return lambda payload: codec.from_plain(kind, codec.loads(envelope.unpack(payload)))
+
+
+_READERS: Final[Mapping[Up, Callable[[bytes], Hello | Presence | FeedAsk]]] = {
+    Up.HELLO: _reader(Hello),
+    Up.PRESENCE: _reader(Presence),
+    Up.FEED: _reader(FeedAsk),
+}
 
 
 def _subscriptions(settings: LinkSettings) -> tuple[str, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from control_plane import bulk
 from control_plane.database import utc_now
 from control_plane.ingest.models import LaneEpoch, LaneMark
 from control_plane.jobs import service as jobs
@@ -34,30 +36,67 @@ class Decision:
     event: str | None = None
 
 
-def find_mark(session: Session, gateway_id: GatewayId, lane: Lane) -> LaneMark | None:
-    """Read a mark as it is now, and keep others from moving it until the commit."""
-    return session.scalars(
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A mark that goes over rows ``first`` to ``upto``."""
+
+    gateway_id: GatewayId
+    lane: Lane
+    epoch: str
+    first: int
+    upto: int
+    chain: bytes  # after ``upto``
+
+
+def lock_marks(
+    session: Session, ids: Collection[GatewayId]
+) -> dict[tuple[GatewayId, Lane], LaneMark]:
+    """Read marks as they are now, and keep others from moving them until the commit.
+
+    In one order: two primaries that want the same two marks do not wait for each other.
+    """
+    query = (
         select(LaneMark)
-        .where(LaneMark.gateway_id == gateway_id, LaneMark.lane == lane.value)
+        .where(bulk.among(session, LaneMark.gateway_id, ids))
+        .order_by(LaneMark.gateway_id, LaneMark.lane)
         .with_for_update()
         .execution_options(populate_existing=True)
-    ).one_or_none()
+    )
+    return {(mark.gateway_id, Lane(mark.lane)): mark for mark in session.scalars(query)}
 
 
-def advance(session: Session, mark: LaneMark, *, first: int, upto: int, chain: bytes) -> bool:
-    """Move a mark over rows ``first`` to ``upto``; False where somebody else moved it."""
-    moved = session.execute(
-        update(LaneMark)
+def find_mark(session: Session, gateway_id: GatewayId, lane: Lane) -> LaneMark | None:
+    """Read and lock one mark."""
+    return lock_marks(session, {gateway_id}).get((gateway_id, lane))
+
+
+def advance(session: Session, moves: Sequence[Move]) -> bool:
+    """Move marks, one move each; False where somebody else moved one of them."""
+    if not moves:
+        return True
+    first = bindparam("first", type_=LaneMark.upto_seq.type)
+    moved = session.connection().execute(
+        update(LaneMark.__table__)  # type: ignore[arg-type]
         .where(
-            LaneMark.gateway_id == mark.gateway_id,
-            LaneMark.lane == mark.lane,
-            LaneMark.epoch == mark.epoch,
+            LaneMark.gateway_id == bindparam("mark_gateway_id"),
+            LaneMark.lane == bindparam("mark_lane"),
+            LaneMark.epoch == bindparam("mark_epoch"),
             LaneMark.upto_seq == first - 1,
         )
-        .values(upto_seq=upto, chain=chain.hex(), changed_at=utc_now())
-        .execution_options(synchronize_session=False)
+        .values(upto_seq=bindparam("upto"), chain=bindparam("after"), changed_at=utc_now()),
+        [
+            {
+                "mark_gateway_id": move.gateway_id,
+                "mark_lane": move.lane.value,
+                "mark_epoch": move.epoch,
+                "first": move.first,
+                "upto": move.upto,
+                "after": move.chain.hex(),
+            }
+            for move in moves
+        ],
     )
-    return bool(moved.rowcount == 1)  # type: ignore[attr-defined]
+    return moved.rowcount == len(moves)
 
 
 def on_hello(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHello) -> Decision:
@@ -66,7 +105,13 @@ def on_hello(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHell
     An epoch that was left never comes back; one that we never heard of follows the present one,
     once we have everything of the present one that its gateway had.
     """
-    mark = find_mark(session, gateway_id, lane)
+    return decide(session, gateway_id, lane, said, find_mark(session, gateway_id, lane))
+
+
+def decide(
+    session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHello, mark: LaneMark | None
+) -> Decision:
+    """The same about a mark that was read and locked."""
     if mark is None:
         return _begin(session, gateway_id, lane, said)
     if mark.epoch == said.epoch:

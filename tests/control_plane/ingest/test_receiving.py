@@ -131,10 +131,9 @@ def test_a_mark_that_somebody_else_moved_is_not_moved_back(
     rows = [a_row(n, f"seen.{n}") for n in (1, 2)]
     say(database, gateway, rows, first=1, prev=start)
     with database.writing() as session:
-        mark = marks.find_mark(session, gateway, LANE)
-        assert mark is not None
-        assert not marks.advance(session, mark, first=1, upto=1, chain=start)
-        assert marks.advance(session, mark, first=3, upto=3, chain=start)
+        assert not marks.advance(session, [marks.Move(gateway, LANE, EPOCH, 1, 1, start)])
+        assert not marks.advance(session, [marks.Move(gateway, LANE, OTHER, 3, 3, start)])
+        assert marks.advance(session, [marks.Move(gateway, LANE, EPOCH, 3, 3, start)])
 
 
 def test_what_was_not_committed_is_not_acknowledged(
