@@ -164,14 +164,20 @@ class HttpConnection(RequestHandler):
 class HttpServer(web.Server):
     """Makes connections and keeps their deadlines."""
 
-    def __init__(self, handler: Handler, limits: IntakeLimits) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        limits: IntakeLimits,
+        make: Callable[..., HttpConnection] = HttpConnection,
+    ) -> None:
         super().__init__(handler)
         self._limits = limits
+        self._make = make
         self._keeper: asyncio.Task[None] | None = None
         self.cut_off = 0
 
     def make_connection(self, on_lost: Callable[[], None]) -> HttpConnection:
-        return HttpConnection(
+        return self._make(
             self,
             on_lost,
             access_log=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from edge_agent.intake import ipp_operations, pages
 from edge_agent.intake.access import Requester
 from edge_agent.intake.desk import Audit, Desk, Identify
 from edge_agent.intake.hosts import TrustedHosts, is_loopback, split_authority
-from edge_agent.intake.http_connection import HttpConnection, HttpServer, Phase
+from edge_agent.intake.http_connection import HttpServer, Phase
 from edge_agent.intake.identify import Authentication, Connection, Identifier
 from edge_agent.intake.ipp_body import IppBody
 from edge_agent.intake.ipp_call import (
@@ -24,6 +25,7 @@ from edge_agent.intake.ipp_call import (
     SignInNeededError,
     unsupported_group,
 )
+from edge_agent.intake.ipp_connection import IPP, HttpAnswer, HttpRequest, IppConnection
 from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.listener import Listener
 from edge_agent.intake.queue_control import QueueControl
@@ -35,7 +37,7 @@ from edge_agent.intake.targets import Directory, Target, Targets, job_number_in,
 from edge_agent.jobs.service import JobService
 from edge_agent.service import Health
 from shared.clock import Clock
-from shared.i18n import DEFAULT_LANGUAGE, known_language, set_reader
+from shared.i18n import DEFAULT_LANGUAGE, current_language, known_language, set_reader
 from shared.i18n import gettext as _
 from shared.ids import QueueId
 from shared.ipp.build import response
@@ -46,8 +48,6 @@ from shared.ipp.message import Group, Message
 
 log = logging.getLogger(__name__)
 
-_IPP: Final = "application/ipp"
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STOP_SECONDS: Final = 3.0
 _MOST_HOSTS: Final = 256
 
@@ -105,7 +105,8 @@ class IppServer:
         return self._listener.port if self._listener else self._port
 
     async def start(self) -> None:
-        server = HttpServer(self._handle, self._limits)
+        make = partial(IppConnection, speaks=self._handle)
+        server = HttpServer(_nobody, self._limits, make)
         self._listener = Listener(
             server.make_connection,
             host=self._host,
@@ -145,9 +146,8 @@ class IppServer:
 
     # --- one request --------------------------------------------------------------------------
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = request.protocol
-        assert isinstance(connection, HttpConnection)
+    async def _handle(self, request: HttpRequest) -> HttpAnswer:
+        connection = request.connection
         connection.phase = Phase.WORK
         try:
             answer = await self._answer(request, connection)
@@ -155,27 +155,22 @@ class IppServer:
             connection.abort()
             raise ConnectionResetError("the client went away") from None
         if connection.has_more_requests or not request.content.is_eof():
-            answer.force_close()
+            answer.close = True
         return answer
 
-    async def _answer(
-        self, request: web.BaseRequest, connection: HttpConnection
-    ) -> web.StreamResponse:
+    async def _answer(self, request: HttpRequest, connection: IppConnection) -> HttpAnswer:
         authority = self._verified_authority(request, connection)
         if authority is None:
-            return pages.misdirected()
+            return HttpAnswer.of(pages.misdirected())
         if request.method != hdrs.METH_POST:
-            return pages.answer(request.method, request.rel_url.raw_path)
-        if request.content_type != _IPP:
-            return pages.only_ipp()
+            return HttpAnswer.of(pages.answer(request.method, request.path))
+        if request.content_type != IPP:
+            return HttpAnswer.of(pages.only_ipp())
         if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
-            await request.writer.write(_CONTINUE)
-            request.writer.output_size = 0
+            request.say_continue()
         return await self._ipp(request, connection, authority)
 
-    def _verified_authority(
-        self, request: web.BaseRequest, connection: HttpConnection
-    ) -> str | None:
+    def _verified_authority(self, request: HttpRequest, connection: IppConnection) -> str | None:
         """The host and port that the request was for; None where it is none of ours."""
         host = request.headers.get(hdrs.HOST)
         if not host:  # HTTP/1.0
@@ -197,14 +192,14 @@ class IppServer:
         return f"{shown}:{port or 631}"
 
     async def _ipp(
-        self, request: web.BaseRequest, connection: HttpConnection, authority: str
-    ) -> web.StreamResponse:
+        self, request: HttpRequest, connection: IppConnection, authority: str
+    ) -> HttpAnswer:
         body = IppBody(request.content, connection)
         try:
             message = await body.read_message(self._limits.attribute_bytes)
         except DecodeError as error:
             return _refused_bytes(error)
-        path = request.rel_url.raw_path
+        path = request.path
         target = self._targets.find(path)
         if target is not None:
             target = target.with_token(token_in(path))
@@ -219,7 +214,7 @@ class IppServer:
         except RefusedError as refusal:
             return self._refused(message, refusal, target, connection, language)
         except SignInNeededError:
-            return pages.sign_in(target.account.name if target else "")
+            return HttpAnswer.of(pages.sign_in(target.account.name if target else ""))
         call = IppCall(
             message,
             operation,
@@ -234,7 +229,7 @@ class IppServer:
         try:
             answer = await ipp_operations.answer(self.desk, call)
         except SignInNeededError:
-            return pages.sign_in(target.account.name)
+            return HttpAnswer.of(pages.sign_in(target.account.name))
         return _respond(answer)
 
     def _check_names(self, asked: Group, target: Target) -> None:
@@ -257,8 +252,8 @@ class IppServer:
 
     async def _requester(
         self,
-        request: web.BaseRequest,
-        connection: HttpConnection,
+        request: HttpRequest,
+        connection: IppConnection,
         message: Message,
         target: Target,
         asked: Group,
@@ -276,9 +271,9 @@ class IppServer:
         message: Message,
         refusal: RefusedError,
         target: Target | None,
-        connection: HttpConnection,
+        connection: IppConnection,
         language: str,
-    ) -> web.StreamResponse:
+    ) -> HttpAnswer:
         if refusal.reason:
             self.desk.audit.record(
                 "ipp.refused",
@@ -301,11 +296,15 @@ class IppServer:
         )
 
 
-def _respond(message: Message) -> web.Response:
-    return web.Response(body=encode_message(message), content_type=_IPP)
+async def _nobody(_request: web.BaseRequest) -> web.StreamResponse:
+    raise AssertionError("an IppConnection answers by itself")
 
 
-def _refused_bytes(error: DecodeError) -> web.StreamResponse:
+def _respond(message: Message) -> HttpAnswer:
+    return HttpAnswer(encode_message(message))
+
+
+def _refused_bytes(error: DecodeError) -> HttpAnswer:
     """Answer what could not be read; with its own request-id where that much arrived."""
     status, says = Status.CLIENT_ERROR_BAD_REQUEST, _("This is no IPP request.")
     if error.header is not None:
@@ -314,7 +313,7 @@ def _refused_bytes(error: DecodeError) -> web.StreamResponse:
         except RefusedError as refusal:
             status, says = refusal.status, refusal.says
     answer = _respond(response(status, error.header, message=says))
-    answer.force_close()  # Where the request ends, nobody knows.
+    answer.close = True  # Where the request ends, nobody knows.
     return answer
 
 
@@ -337,6 +336,7 @@ def _language(message: Message, target: Target | None) -> str:
     """The language to answer in; also set for everything said while this request is served."""
     wanted = message.operation.find_word("attributes-natural-language")
     language = known_language(wanted or (target.account.language if target else None))
-    if language != DEFAULT_LANGUAGE:
+    # The connection's earlier request may have been answered in another one.
+    if language != DEFAULT_LANGUAGE or current_language() != language:
         set_reader(language, target.account.time_zone if target else None)
     return language

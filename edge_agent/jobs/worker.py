@@ -17,7 +17,7 @@ class Handed:
 
     __slots__ = ("_done", "_error", "_tell", "_work")
 
-    def __init__(self, work: Callable[[], None], tell: Callable[[Handed], None] | None) -> None:
+    def __init__(self, work: Callable[[], None], tell: Callable[[Handed], object] | None) -> None:
         self._work = work
         self._tell = tell
         self._error: BaseException | None = None
