@@ -2,7 +2,7 @@
 
 Both are fresh. CUPS holds the jobs in a raw queue; Spoolhouse is the whole demo with its link up
 and holds them in its pull queue. Every job asks to be held, so nothing is printed meanwhile. The
-two take turns at each load, so that a machine that slows down slows both.
+two take turns at each load, and while one is measured the other one's processes are stopped.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,116 +24,185 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import cups
 import load
+import processes
 import spoolhouse
 import table
 
 SMALL = 6 * 1024
 LARGE = 1024 * 1024
 HUGE = 1024 * 1024 * 1024
+WANTED_FREE = 12 * HUGE
+MOST_FILL_SECONDS = 240  # a server that is slower has as many held as it could take by then
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One of the two: where to send, and which process to watch."""
+    """One of the two: where to send, and its processes; the first one does the work."""
 
     name: str
     uri: str
     user: str
-    pid: Callable[[], int]
+    pids: Callable[[], Mapping[str, int]]
+
+    def main_pid(self) -> int:
+        return next(iter(self.pids().values()))
+
+
+@dataclass(slots=True)
+class Bench:
+    """Puts the same load on both in turn, and collects what to show."""
+
+    cups: Server
+    ours: Server
+    seconds: int
+    scratch: Path
+    rows: list[table.Row] = field(default_factory=list)
+    spent: dict[str, dict[str, float]] = field(default_factory=dict)
+    peaks: list[float] = field(default_factory=lambda: [0.0, 0.0])
+
+    def measure(
+        self, name: str, size: int, clients: int, goal: float | None
+    ) -> tuple[load.Load, load.Load]:
+        """One line of the table."""
+        name = f"{name}, {clients} client" + ("s" if clients > 1 else "")
+        _say(f"  {name} ...")
+        theirs = self._load(self.cups, self.ours, size, clients)
+        meter = processes.Meter(self.ours.pids())
+        ours = self._load(self.ours, self.cups, size, clients)
+        if ours.jobs:
+            self.spent[name] = meter.microseconds_per(ours.jobs)
+        self.add(table.loads(name, theirs, ours, in_bytes=size >= LARGE, goal=goal))
+        return theirs, ours
+
+    def measure_ours(self, name: str, clients: int) -> load.Load:
+        """What Spoolhouse does alone."""
+        _say(f"  {name} ...")
+        meter = processes.Meter(self.ours.pids())
+        result = self._load(self.ours, self.cups, SMALL, clients)
+        self.spent[name] = meter.microseconds_per(max(result.jobs, 1))
+        return result
+
+    def huge(self) -> None:
+        """One document of 1 GB, chunked."""
+        _say("  one document of 1 GB ...")
+        rates, cells = [], []
+        for server, other in ((self.cups, self.ours), (self.ours, self.cups)):
+            with processes.resting(tuple(other.pids().values())):
+                spent, rate = load.one_big(server.uri, server.user, HUGE)
+            rates.append(rate)
+            cells.append(f"{rate:,.0f} MB/s, {spent:.1f} s")
+        self.add(table.compared("one document of 1 GB", cells, rates[1], rates[0], 1))
+
+    def fill(self, server: Server, held: int) -> None:
+        """Hold so many more jobs; the other one rests."""
+        other = self.ours if server is self.cups else self.cups
+        end = time.monotonic() + MOST_FILL_SECONDS
+        document = load.a_pdf(SMALL)
+        with processes.resting(tuple(other.pids().values())):
+            while held > 0 and time.monotonic() < end:
+                _say(f"  {server.name}: {held:,} more jobs to hold ...")
+                held -= load.run(
+                    server.uri, server.user, document, 8, 10, scratch=self.scratch
+                ).jobs
+        if held > 0:
+            _say(f"  {server.name}: {held:,} fewer than wanted, it was too slow")
+
+    def note_peaks(self) -> None:
+        """Remember the peak memory of both."""
+        now = [processes.peak_megabytes(server.main_pid()) for server in (self.cups, self.ours)]
+        self.peaks = [max(pair) for pair in zip(self.peaks, now, strict=True)]
+
+    def add(self, row: table.Row) -> None:
+        self.rows.append(row)
+        _say(f"    {' | '.join((*row.cells, row.ratio, row.goal))}")
+
+    def _load(self, server: Server, other: Server, size: int, clients: int) -> load.Load:
+        with processes.resting(tuple(other.pids().values())):
+            return load.run(
+                server.uri,
+                server.user,
+                load.a_pdf(size),
+                clients,
+                self.seconds,
+                scratch=self.scratch,
+            )
 
 
 def main() -> int:
-    """Measure, print the table, and keep it in docs/benchmarks.md when asked to."""
+    """Measure, print the tables, and keep them in docs/benchmarks.md when asked to."""
     options = _options()
-    rows: list[table.Row] = []
+    began = time.monotonic()
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.scratch)))
         root.chmod(0o755)
-        cups_uri, cups_pid = stack.enter_context(cups.running(root / "cups"))
+        if shutil.disk_usage(root).free < WANTED_FREE:
+            _say(f"  {root} has less than {WANTED_FREE >> 30} GB free; some rows may fail")
+        _say("  the demo starts ...")
         site = stack.enter_context(spoolhouse.running(root / "demo"))
-        servers = (
-            Server("CUPS", cups_uri, "ada", lambda: cups_pid),
-            Server("Spoolhouse", site.pull_uri, "ada", site.gateway_pid),
+        bench = Bench(
+            Server("CUPS", "", "ada", dict),
+            Server("Spoolhouse", site.pull_uri, "ada", site.pids),
+            options.seconds,
+            root,
         )
-        measure = Measure(servers, options.seconds, root)
-        rows += [measure.row(f"6 KB, empty, {_clients(n)}", SMALL, n) for n in (1, 8)]
-        _fill(servers, options.held, root)
-        held = f"{options.held:,} held"
-        rows += [measure.row(f"6 KB, {held}, {_clients(n)}", SMALL, n) for n in (1, 8)]
-        rows += [measure.row(f"1 MB, {_clients(n)}", LARGE, n) for n in (1, 4)]
-        rows.append(_huge(servers))
-        rows.append(table.memory("peak memory", [_peak(server.pid()) for server in servers]))
-    text = table.draw([server.name for server in servers], rows)
-    print(text)
+        _small_documents(bench, options.held, options.most)
+        _large_documents(bench)
+        bench.rows.append(table.memory("peak memory of the server", bench.peaks))
+    text = table.draw_loads(("CUPS", "Spoolhouse"), bench.rows)
+    text += f"\n\n{table.draw_processors(bench.spent)}"
+    print(f"{text}\n\n{(time.monotonic() - began) / 60:.1f} minutes")
     if options.keep:
-        table.keep("intake", _heading(), text)
+        table.keep("intake", _heading(options), text)
     return 0
+
+
+def _small_documents(bench: Bench, held: int, most: int) -> None:
+    with cups.running(bench.scratch / "cups-small") as (uri, pid):
+        bench.cups = Server("CUPS", uri, "ada", lambda: {"cupsd": pid})
+        bench.measure("6 KB, empty", SMALL, 1, None)
+        _, empty = bench.measure("6 KB, empty", SMALL, 8, 4)
+        bench.fill(bench.cups, held)
+        bench.fill(bench.ours, held)
+        name = f"6 KB, {held:,} held"
+        bench.measure(name, SMALL, 1, 3)
+        bench.measure(name, SMALL, 8, 10)
+        bench.fill(bench.ours, most - held)
+        full = bench.measure_ours(f"6 KB, {most:,} held, 8 clients", 8)
+        cells = ("not measured", table.load_cell(full, in_bytes=False))
+        name = f"6 KB, {most:,} held, 8 clients, to Spoolhouse's own empty queue"
+        bench.add(table.compared(name, cells, full.jobs_per_second, empty.jobs_per_second, 0.9))
+        bench.note_peaks()
+
+
+def _large_documents(bench: Bench) -> None:
+    # A CUPS that holds tens of thousands of jobs answers no large document for many seconds.
+    with cups.running(bench.scratch / "cups-large") as (uri, pid):
+        bench.cups = Server("CUPS", uri, "ada", lambda: {"cupsd": pid})
+        bench.measure("1 MB", LARGE, 1, None)
+        bench.measure("1 MB", LARGE, 4, 2.5)
+        bench.huge()
+        bench.note_peaks()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench intake", description=__doc__)
     parser.add_argument("--seconds", type=int, default=8, help="how long each load lasts")
     parser.add_argument("--held", type=int, default=30_000, help="jobs held before the second half")
+    parser.add_argument("--most", type=int, default=100_000, help="jobs held at last")
     parser.add_argument("--scratch", help="a folder on the disk to measure; default: the system's")
     parser.add_argument("--keep", action="store_true", help="write the table to docs/benchmarks.md")
     return parser.parse_args()
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """Puts the same load on each server in turn."""
-
-    servers: tuple[Server, ...]
-    seconds: int
-    scratch: Path
-
-    def row(self, name: str, size: int, clients: int) -> table.Row:
-        """One line of the table."""
-        print(f"  {name} ...", file=sys.stderr, flush=True)
-        document = load.a_pdf(size)
-        results = [
-            load.run(s.uri, s.user, document, clients, self.seconds, scratch=self.scratch)
-            for s in self.servers
-        ]
-        row = table.loads(name, results, in_bytes=size >= LARGE)
-        print(f"    {' | '.join(row.cells)} | {row.ratio}", file=sys.stderr, flush=True)
-        return row
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
-def _clients(number: int) -> str:
-    return f"{number} client" + ("s" if number > 1 else "")
-
-
-def _fill(servers: tuple[Server, ...], held: int, root: Path) -> None:
-    document = load.a_pdf(SMALL)
-    for server in servers:
-        missing = held
-        while missing > 0:
-            print(
-                f"  {server.name}: {missing:,} more jobs to hold ...", file=sys.stderr, flush=True
-            )
-            part = load.run(server.uri, server.user, document, 8, 5, scratch=root)
-            missing -= int(part.jobs_per_second * 5)
-
-
-def _huge(servers: tuple[Server, ...]) -> table.Row:
-    print("  one document of 1 GB ...", file=sys.stderr, flush=True)
-    return table.rates("one document of 1 GB", [load.one_big(s.uri, s.user, HUGE) for s in servers])
-
-
-def _peak(pid: int) -> float:
-    """Peak resident memory of one process in MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"process {pid} says nothing about its memory")
-
-
-def _heading() -> str:
-    processor = platform.processor() or platform.machine()
+def _heading(options: argparse.Namespace) -> str:
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({processor}), "
-        f"Python {platform.python_version()}"
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.platform()}, "
+        f"Python {platform.python_version()}, {options.seconds} s a row, "
+        f"load {os.getloadavg()[2]:.1f} over the last quarter of an hour (its own included)."
     )
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 120
+START_SECONDS = 240
+STOP_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,10 @@ class Site:
         uri: str = self._read()["queues"]["pull"]
         return uri
 
-    def gateway_pid(self) -> int:
-        pid: int = self._read()["gateway_pid"]
-        return pid
+    def pids(self) -> dict[str, int]:
+        """Its programs, by what they are."""
+        site = self._read()
+        return {part: site[f"{part}_pid"] for part in ("gateway", "primary", "broker")}
 
     def _read(self) -> dict[str, Any]:
         site: dict[str, Any] = json.loads(self.site_json.read_text())
@@ -42,29 +44,40 @@ def running(state: Path) -> Iterator[Site]:
     """Run ``script/demo`` on a state folder of its own until the measuring is done.
 
     Raises:
-        RuntimeError: It was not ready in time, or ended by itself.
+        RuntimeError: It was not ready in time, or ended by itself; with the end of what it said.
     """
-    demo = subprocess.Popen(
-        [str(ROOT / "script" / "demo")],
-        env={**os.environ, "SPOOLHOUSE_DEMO": str(state), "SPOOLHOUSE_DEMO_PORTS": "any"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    log = state.with_suffix(".log")
+    with log.open("wb") as out:
+        demo = subprocess.Popen(
+            [str(ROOT / "script" / "demo"), "--skip-story", "--state", str(state)],
+            env={**os.environ, "SPOOLHOUSE_DEMO_PORTS": "any"},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
     try:
         site = Site(state / "site.json")
-        _wait_until_ready(site.site_json, demo)
+        _wait_until_ready(site.site_json, demo, log)
         yield site
     finally:
         demo.send_signal(signal.SIGTERM)
-        demo.wait(timeout=20)
+        try:
+            demo.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            demo.kill()
+            demo.wait()
 
 
-def _wait_until_ready(site_json: Path, demo: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(site_json: Path, demo: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if demo.poll() is not None:
-            raise RuntimeError(f"the demo ended with {demo.returncode}; run script/demo --once")
+            raise RuntimeError(f"the demo ended with {demo.returncode}; it said:\n{_end_of(log)}")
         if site_json.exists() and json.loads(site_json.read_text()).get("ready"):
             return
         time.sleep(0.2)
-    raise RuntimeError(f"the demo was not ready within {START_SECONDS} s")
+    raise RuntimeError(f"the demo was not ready within {START_SECONDS} s; it said:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-25:])
