@@ -15,7 +15,7 @@ from control_plane.enrolment import api as enrolment
 from control_plane.pki.keys import KeyRing
 from control_plane.request import EXTENSION, Parts
 from control_plane.rest import api
-from control_plane.security import guard, headers, prefix
+from control_plane.security import guard, headers, prefix, proxies
 from control_plane.settings import Settings
 from control_plane.setup import service as setup
 from control_plane.vault import Vault
@@ -68,7 +68,8 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = _MAX_BODY
     app.extensions[EXTENSION] = parts
-    app.wsgi_app = prefix.middleware(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    served = prefix.middleware(app.wsgi_app)
+    app.wsgi_app = proxies.middleware(served, settings.trusted_proxies)  # type: ignore[method-assign, assignment]
     guard.install(app)
     problems.install(app)
     app.after_request(headers.add)

@@ -24,8 +24,10 @@ from control_plane.link import Link
 from control_plane.pki import certificates
 from control_plane.pki.certificates import CertificateFiles
 from control_plane.pki.keys import KeyRing
+from control_plane.primaries import service as primaries
 from control_plane.request import Parts
-from control_plane.settings import Settings
+from control_plane.security.rates import Rates
+from control_plane.settings import Settings, parse_listen
 from control_plane.setup import service as setup
 from control_plane.vault import Vault
 from control_plane.webserver import WebServer
@@ -89,6 +91,7 @@ class Primary:
             keys=self.keys,
             broker_address=self.link.address,
             admission_changed=self.link.wake,
+            rates=Rates(sharers=self._count_sharers),
         )
         app = create_app(settings, parts)
         self._web = WebServer(
@@ -136,6 +139,11 @@ class Primary:
         """A token for the first run's page; None where somebody is there already."""
         with self.database.writing() as session:
             return setup.create_token(session) if setup.is_open(session) else None
+
+    def _count_sharers(self) -> int:
+        """Among how many primaries the limits of API keys are divided."""
+        with self.database.reading() as session:
+            return primaries.count_serving(session)
 
     def _certificate_of(self, host: str) -> CertificateFiles | None:
         """The certificate of a verified domain, made when somebody first asks for it.

@@ -42,6 +42,8 @@ class Settings:
     # Further names for our own certificate, besides localhost, *.localhost and the address.
     names: tuple[str, ...] = ()
     dns_servers: tuple[str, ...] = ()  # asked whose a domain is; none: the machine's own
+    # Networks of the proxies before us, whose X-Forwarded-For, -Proto and -Host are believed.
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def own_names(self) -> frozenset[str]:
@@ -81,7 +83,7 @@ def load(state: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
     for name in values:
         if name not in known:
             raise SettingsError(name, "is not known")
-    for name in ("names", "dns_servers"):
+    for name in ("names", "dns_servers", "trusted_proxies"):
         values[name] = tuple(values.get(name, ()))
     values.setdefault("database_url", f"sqlite:///{state / 'spoolhouse.db'}")
     values.setdefault("public_host", _public_host(values.get("listen_host", "127.0.0.1")))
@@ -139,4 +141,17 @@ def _checked(settings: Settings) -> Settings:
         port = getattr(settings, name)
         if not isinstance(port, int) or not 0 <= port <= _HIGHEST_PORT:
             raise SettingsError(name, f"should be a port number, not {port!r}")
+    if not isinstance(settings.database_pool, int) or settings.database_pool < 1:
+        raise SettingsError("database_pool", "should be a number of connections")
+    if settings.broker_roles not in {"keep", "leave"}:
+        raise SettingsError("broker_roles", f"should be keep or leave: {settings.broker_roles!r}")
+    if settings.broker_address:
+        parse_listen("broker_address", settings.broker_address)
+    if settings.broker_ca and not Path(settings.broker_ca).is_file():
+        raise SettingsError("broker_ca", f"{settings.broker_ca} is not there")
+    for network in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise SettingsError("trusted_proxies", f"should be networks: {network!r}") from None
     return settings

@@ -58,6 +58,9 @@ def _pages(parser: Parser) -> None:
 
 def _running(nouns: Any) -> None:
     primary = _leaf(nouns, "primary", "running.run_primary", "run the primary")
+    primary.add_argument(
+        "--trusted-proxy", action="append", metavar="CIDR", help="believe its X-Forwarded-For"
+    )
     primary.add_argument("--listen", metavar="HOST:PORT", help=f"web pages ({DEFAULT_LISTEN})")
     primary.add_argument("--broker-host", metavar="HOST", help="where gateways come")
     primary.add_argument("--broker-port", type=int, metavar="N", help="0: choose a free one")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from control_plane.database import utc_now
@@ -98,6 +98,12 @@ def list_living(session: Session) -> Sequence[PrimaryProcess]:
         .where(PrimaryProcess.expires_at > now(session))
         .order_by(PrimaryProcess.started_at, PrimaryProcess.name)
     ).all()
+
+
+def count_serving(session: Session) -> int:
+    """Count the primaries that are connected to the broker."""
+    query = select(func.count()).select_from(PrimaryProcess)
+    return session.scalar(query.where(PrimaryProcess.serves_until > now(session))) or 0
 
 
 def is_any_alive(session: Session) -> bool:

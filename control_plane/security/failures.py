@@ -22,6 +22,7 @@ from control_plane.database import utc_now
 from control_plane.errors import TooManyError
 from control_plane.security.models import SignInFailures
 from control_plane.tenants import Tenant
+from control_plane.upsert import insert_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,11 @@ def admit(session: Session, checked: list[Limit], now: datetime | None = None) -
 
 
 def _current(session: Session, limit: Limit, now: datetime) -> SignInFailures:
-    row = session.get(SignInFailures, limit.key, with_for_update=True)
-    if row is None:
-        row = SignInFailures(key=limit.key, count=0, since=now, blocked_until=None)
-        session.add(row)
-    elif row.since + limit.window <= now:
+    # Two primaries may count the very first failure of somebody at the same moment.
+    fresh = insert_for(session, SignInFailures).values(key=limit.key, count=0, since=now)
+    session.execute(fresh.on_conflict_do_nothing())
+    row = session.get_one(SignInFailures, limit.key, with_for_update=True, populate_existing=True)
+    if row.since + limit.window <= now:
         row.count, row.since = 0, now
     return row
 

@@ -23,6 +23,11 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
         ({"listen": "127.0.0.1:99999"}, "listen"),
         ({"database_url": "mysql://x"}, "database_url"),
         ({"broker_port": -1}, "broker_port"),
+        ({"database_pool": 0}, "database_pool"),
+        ({"broker_address": "here"}, "broker_address"),
+        ({"broker_ca": "/nowhere/ca.pem"}, "broker_ca"),
+        ({"broker_roles": "perhaps"}, "broker_roles"),
+        ({"trusted_proxies": ["everybody"]}, "trusted_proxies"),
         ({"colour": "green"}, "colour"),
     ],
 )

@@ -37,9 +37,10 @@ def an_app(
     *,
     pages: Sequence[str] = PAGES,
     rates: Rates | None = None,
+    trusted_proxies: Sequence[str] = (),
 ) -> Flask:
     parts = Parts(
-        settings=settings.load(state),
+        settings=settings.load(state, {"trusted_proxies": trusted_proxies}),
         database=database,
         vault=vault,
         keys=KeyRing.open_or_create(state / "keys"),

@@ -40,6 +40,42 @@ def test_a_pause_fills_the_bucket_and_no_more_than_that() -> None:
         rates.admit("a")
 
 
+def test_each_of_several_primaries_gives_out_its_share_of_the_limit() -> None:
+    clock, living = [0.0], [2]
+    both = [
+        Rates(burst=6, per_second=2, now=lambda: clock[0], sharers=lambda: living[0])
+        for _ in range(2)
+    ]
+    for rates in both:
+        for _ in range(3):
+            rates.admit("a")
+        with pytest.raises(TooManyError) as error:
+            rates.admit("a")
+        assert error.value.retry_after_seconds == 1
+    living[0] = 1  # One of them is switched off: the other has the whole limit within seconds.
+    clock[0] = 10.0
+    for _ in range(6):
+        both[0].admit("a")
+    with pytest.raises(TooManyError):
+        both[0].admit("a")
+
+
+def test_how_many_share_is_not_asked_with_every_request() -> None:
+    clock, asked = [0.0], [0]
+
+    def sharers() -> int:
+        asked[0] += 1
+        return 1
+
+    rates = Rates(now=lambda: clock[0], sharers=sharers)
+    for _ in range(100):
+        rates.admit("a")
+    assert asked == [1]
+    clock[0] = 6.0
+    rates.admit("a")
+    assert asked == [2]
+
+
 def test_a_program_in_a_hurry_gets_429_and_others_are_served(
     tmp_path: Path, database: Database, vault: Vault, town: Town
 ) -> None:

@@ -2,20 +2,23 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from control_plane import tenants
 from control_plane.audit.models import AuditEvent
-from control_plane.database import Database, utc_now
+from control_plane.database import Database, sqlite_url, utc_now
 from control_plane.errors import TooManyError
+from control_plane.models import Base
 from control_plane.security import failures
 from control_plane.security.signing_in import SignedIn, SignInRefusedError, sign_in
 from control_plane.users import service as users
 from control_plane.users.schemas import UserChanges
 from control_plane.vault import Vault
-from tests.support.houses import PASSWORD, TESTER, Town
+from tests.support.houses import PASSWORD, TESTER, Town, a_town
+from tests.support.postgresql import PostgreSql
 
 
 class Door:
@@ -48,6 +51,26 @@ class Door:
 @pytest.fixture
 def door(database: Database, vault: Vault, town: Town) -> Door:
     return Door(database, vault, town)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_primaries_count_guesses_together(
+    kind: str, tmp_path: Path, vault: Vault, postgresql: PostgreSql
+) -> None:
+    url = sqlite_url(tmp_path / "both.db") if kind == "sqlite" else postgresql.new_database()
+    one, other = Database(url), Database(url)
+    Base.metadata.create_all(one.engine)
+    town = a_town(one, vault)
+    doors = [Door(database, vault, town) for database in (one, other)]
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(
+            pool.map(lambda number: doors[number % 2].outcome("Ada", "wrong one"), range(16))
+        )
+    assert (outcomes.count("refused"), outcomes.count("too many")) == (5, 11)
+    assert [door.outcome("Ada", PASSWORD) for door in doors] == ["too many"] * 2
+    assert [door.outcome("Ada", PASSWORD, "192.0.2.77") for door in doors] == ["in"] * 2
+    for database in (one, other):
+        database.close()
 
 
 def test_ada_signs_in_and_cleo_does_not(door: Door, database: Database) -> None:
