@@ -29,6 +29,7 @@ PAGES: Final = (
     "control_plane.queues.pages",
     "control_plane.sites.pages",
     "control_plane.gateways.pages",
+    "control_plane.commands.pages",
     "control_plane.readers.pages",
     "control_plane.terminals.pages",
     "control_plane.users.pages",
@@ -52,7 +53,7 @@ def open_parts(settings: Settings) -> Parts:
     """Open what the web side needs, without a broker: for tests and commands."""
     return Parts(
         settings=settings,
-        database=Database(settings.database_url),
+        database=Database(settings.database_url, pool=settings.database_pool),
         vault=Vault.open_or_create(settings.keys),
         keys=KeyRing.open_or_create(settings.keys),
         broker_address=lambda: (settings.broker_host, settings.broker_port),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_agent import doctor
 from edge_agent.calls import CallFailedError
 from edge_agent.jobs.errors import IllegalTransitionError, JobNotFoundError
 from edge_agent.jobs.model import Actor, Job
@@ -13,6 +16,7 @@ from edge_agent.sync.commands import CommandRefusedError
 from shared.ids import AccountId, JobId, PrinterId, UserId, is_id
 from shared.messages.calls import ReleaseJobs
 from shared.messages.commands import Command, CommandKind
+from shared.messages.records import PrinterRecord
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -36,6 +40,7 @@ class Control:
             CommandKind.CANCEL_JOB: self._cancel,
             CommandKind.REASSIGN_JOB: self._reassign,
             CommandKind.IDENTIFY_PRINTER: self._identify,
+            CommandKind.DIAGNOSE_PRINTER: self._diagnose_printer,
             CommandKind.DIAGNOSE: self._diagnose,
         }
 
@@ -85,18 +90,28 @@ class Control:
         return job
 
     async def _identify(self, command: Command) -> Mapping[str, Any]:
-        printer = self._parts.directory.printer_of(
-            AccountId(_id(command, "account_id")), PrinterId(_id(command, "printer_id"))
-        )
-        if printer is None:
-            raise CommandRefusedError("this gateway does not know the printer")
+        printer = self._find_printer(command)
         refusal = await identify(printer, IDENTIFY_ACTIONS, "")
         if refusal is not None:
             raise CommandRefusedError(refusal)
         return {"says": "the printer makes itself known"}
 
+    def _find_printer(self, command: Command) -> PrinterRecord:
+        printer = self._parts.directory.printer_of(
+            AccountId(_id(command, "account_id")), PrinterId(_id(command, "printer_id"))
+        )
+        if printer is None:
+            raise CommandRefusedError("this gateway does not know the printer")
+        return printer
+
+    async def _diagnose_printer(self, command: Command) -> Mapping[str, Any]:
+        status = await self._parts.watch.look_at(self._find_printer(command))
+        return status.to_plain()
+
     async def _diagnose(self, _command: Command) -> Mapping[str, Any]:
-        return dict(self._agent.presence())
+        """Tell how everything is, with what the doctor finds at this machine."""
+        found = await asyncio.to_thread(doctor.examine, self._parts.state_dir)
+        return {**self._agent.presence(), "findings": [asdict(finding) for finding in found]}
 
 
 def _id(command: Command, name: str) -> str:

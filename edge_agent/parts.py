@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
@@ -11,6 +12,8 @@ from typing import Final, TypeVar
 from edge_agent.audit import Audit
 from edge_agent.calls import Calls
 from edge_agent.counting.counter import PageCounter
+from edge_agent.devices.status import ask_printer
+from edge_agent.devices.watch import PrinterWatch
 from edge_agent.identity.authentication import Authentication
 from edge_agent.identity.directory import Directory
 from edge_agent.identity.session import Stations
@@ -58,6 +61,7 @@ class Parts:
     storage: StorageService
     output: OutputService
     printers: PrinterStates
+    watch: PrinterWatch
 
     async def start(self) -> None:
         await self.jobs.start()
@@ -133,6 +137,7 @@ def build_parts(
         storage,
         OutputService(jobs, calls, lambda _: driver, directory.printer, storage.open_document),
         PrinterStates(),
+        PrinterWatch(directory, partial(ask_printer, pins=pins, clock=clock), clock),
     )
 
 

@@ -90,6 +90,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "job.cancel": mark("delete a job"),
     "job.reassign": mark("give a job to its person"),
     "printer.identify": mark("let a printer make itself known"),
+    "printer.diagnose": mark("look at a printer"),
     "gateway.diagnose": mark("tell how it is"),
 }
 _NOBODY: Final[Mapping[str, str]] = {}

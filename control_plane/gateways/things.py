@@ -16,6 +16,7 @@ from shared.ids import AccountId
 # Older than a few heartbeats: it is not a hiccup of the line.
 SILENT_AFTER: Final = timedelta(seconds=150)
 _LONGEST: Final = 300
+_A_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ def states(
     return found
 
 
+def silence(state: GatewayState, now: datetime) -> timedelta:
+    """For how long nothing was heard."""
+    return now - state.last_seen_at if state.last_seen_at else timedelta.max
+
+
 def _told(state: GatewayState, kind: str) -> list[tuple[str, Any]]:
     things = (state.health or {}).get(kind)
     return list(things.items()) if isinstance(things, Mapping) else []
@@ -57,10 +63,12 @@ def _read(state: GatewayState, told: Any, now: datetime) -> ThingState | None:
     if not isinstance(told, Mapping) or state.last_seen_at is None:
         return None
     is_here = state.presence == "here" and now - state.last_seen_at < SILENT_AFTER
+    age = told.get("age_seconds")
+    ago = timedelta(seconds=age) if isinstance(age, int) and 0 <= age < _A_DAY else timedelta()
     return ThingState(
         ok=bool(told.get("ok")),
         says=str(told.get("says") or "")[:_LONGEST],
-        as_of=state.last_seen_at,
+        as_of=state.last_seen_at - ago,
         is_old=not is_here,
         told=told,
     )

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from control_plane.accounts import service as accounts
 from control_plane.commands import service as commands
+from control_plane.commands.schemas import CommandView
 from control_plane.jobs import requests, uploads
 from control_plane.jobs import service as jobs
 from control_plane.jobs.schemas import (
     CancelJobs,
-    CommandView,
     NewUpload,
     ReassignJob,
     ReleaseJob,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
@@ -56,17 +56,3 @@ class UploadView(View):
     key_pin: str
     max_bytes: int
     expires_at: datetime
-
-
-class CommandView(View):
-    """What was asked of a gateway, and how far it is; final states end with its own report."""
-
-    id: str
-    gateway_id: str
-    kind: str
-    state: str
-    message: str
-    result: dict[str, Any]
-    issued_at: datetime
-    expires_at: datetime
-    changed_at: datetime

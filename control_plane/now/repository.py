@@ -49,6 +49,14 @@ def count_printers(session: Session, account_id: AccountId) -> Mapping[SiteId | 
     return {row[0]: row[1] for row in session.execute(query.group_by(Printer.site_id))}
 
 
+def list_printers(
+    session: Session, account_id: AccountId, ids: Collection[str]
+) -> Sequence[Printer]:
+    """Those of the account's printers that are switched on, by name."""
+    mine = select(Printer).where(Printer.account_id == account_id, Printer.id.in_(ids))
+    return session.scalars(mine.where(Printer.enabled.is_(True)).order_by(Printer.name)).all()
+
+
 def count_waiting(
     session: Session, account_id: AccountId
 ) -> Mapping[GatewayId, tuple[int, datetime]]:

@@ -12,8 +12,11 @@ from control_plane import tenants
 from control_plane.audit import service as audit
 from control_plane.audit.models import AuditEvent
 from control_plane.audit.words import people
+from control_plane.gateways import things
 from control_plane.jobs.models import Job
 from control_plane.now import repository
+from control_plane.printers.words import PrinterHow
+from control_plane.printers.words import how as printer_how
 from shared.i18n import current_zone
 from shared.ids import AccountId, GatewayId, SiteId
 from shared.job_states import Hold
@@ -22,6 +25,7 @@ from shared.job_states import Hold
 SILENT_AFTER = timedelta(seconds=150)
 LATEST = 12
 HOURS = 11
+MOST_PRINTERS = 1_000  # that one page asks the database about
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,16 @@ class SiteNow:
 
 
 @dataclass(frozen=True, slots=True)
+class PrinterNow:
+    """A printer that asks for somebody, in its own words."""
+
+    id: str
+    name: str
+    site_id: SiteId | None
+    how: PrinterHow
+
+
+@dataclass(frozen=True, slots=True)
 class Now:
     """Everything the page shows."""
 
@@ -76,6 +90,7 @@ class Now:
     jobs: Sequence[Job]
     audit: Sequence[AuditEvent]
     names: Mapping[str, str]
+    printers: Sequence[PrinterNow]  # those that ask for somebody
 
     @property
     def gateways(self) -> Sequence[GatewayNow]:
@@ -105,7 +120,18 @@ def look(session: Session, account_id: AccountId, now: datetime) -> Now:
         jobs=jobs,
         audit=events,
         names=repository.names(session, account_id, jobs, people(events)),
+        printers=_printers(session, account_id, now),
     )
+
+
+def _printers(session: Session, account_id: AccountId, now: datetime) -> Sequence[PrinterNow]:
+    states = things.states(session, account_id, "printers", now)
+    asking = {
+        key: how for key, state in states.items() if (how := printer_how(state, now)).needs_somebody
+    }
+    rows = repository.list_printers(session, account_id, list(asking)[:MOST_PRINTERS])
+    found = [PrinterNow(row.id, row.name, row.site_id, asking[row.id]) for row in rows]
+    return sorted(found, key=lambda printer: printer.how.tone != "bad")
 
 
 def _sites(session: Session, account_id: AccountId, now: datetime) -> Sequence[SiteNow]:

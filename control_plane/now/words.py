@@ -28,6 +28,7 @@ LICENCE_WARNING: Final = timedelta(days=14)
 FRESH: Final = timedelta(seconds=150)
 OLD: Final = timedelta(minutes=10)
 BAR: Final = 128
+MOST_PRINTERS: Final = 5
 # In the audit, and no news for the morning.
 _EVERYDAY: Final = frozenset(
     {"sign-in.ok", "sign-out", "gateway.serves", "command.asked", "command.succeeded"}
@@ -183,6 +184,7 @@ def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
             yield _silent(gateway, now, link)
         elif gateway.errors:
             yield _half_configured(gateway, link)
+    yield from _asking_printers(now, link)
     uncertain = now.held_for.get(Hold.UNCERTAIN, 0)
     if uncertain:
         yield Trouble(
@@ -210,6 +212,37 @@ def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
             _("Look"),
         )
     yield from _licence(now)
+
+
+def _asking_printers(now: Now, link: Link) -> Iterator[Trouble]:
+    for printer in now.printers[:MOST_PRINTERS]:
+        yield Trouble(
+            "bad" if printer.how.tone == "bad" else "warn",
+            _("%(printer)s: %(state)s", printer=printer.name, state=printer.how.says),
+            _(
+                "%(as_of)s. What waits for it stays; other printers go on.",
+                as_of=_capital(printer.how.as_of),
+            ),
+            link("printers.show_printer", printer_id=printer.id),
+            _("Show"),
+        )
+    more = len(now.printers) - MOST_PRINTERS
+    if more > 0:
+        yield Trouble(
+            "warn",
+            ngettext(
+                "%(num)s more printer asks for somebody",
+                "%(num)s more printers ask for somebody",
+                more,
+            ),
+            _("All of them stand in the list of printers, with what they say."),
+            link("printers.list_printers"),
+            _("Show"),
+        )
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _not_enrolled(gateway: GatewayNow, link: Link) -> Trouble:
@@ -287,13 +320,23 @@ def _site_line(site: SiteNow, now: Now, link: Link) -> SiteLine:
         tone=_tone(site, len(here)),
         href=link("sites.list_sites", _anchor=f"site-{site.id}" if site.id else None),
         gateways=_("%(here)s of %(all)s", here=len(here), all=len(site.gateways)),
-        printers=format_number(site.printers),
+        printers=_printers(site, now),
         waiting=site.waiting,
         waiting_href=link("jobs.list_jobs", state="held"),
         knows=_knows(heard, now.at),
         is_old=heard is None or now.at - heard > OLD,
         if_cut=_if_cut(len(enrolled), len(here), now.people),
     )
+
+
+def _printers(site: SiteNow, now: Now) -> str:
+    asking = sum(printer.site_id == site.id for printer in now.printers)
+    if not asking:
+        return format_number(site.printers)
+    return ngettext(
+        "%(all)s, %(num)s needs somebody", "%(all)s, %(num)s need somebody", asking,
+        all=format_number(site.printers),
+    )  # fmt: skip
 
 
 def _tone(site: SiteNow, here: int) -> str:

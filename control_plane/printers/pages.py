@@ -1,16 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from control_plane.database import utc_now
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
+from control_plane.gateways import things
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
+from control_plane.printers import words
 from control_plane.printers.schemas import NewPrinter, PrinterChanges
 from control_plane.readers import service as readers
 from control_plane.security.permissions import Permission
@@ -18,6 +21,7 @@ from control_plane.sites import service as sites
 from control_plane.terminals import service as terminals
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.forms import Form, read
+from control_plane.web.rendering import fragment
 from control_plane.web.tables import Row, csv_response, every_row, yes_or_no
 from shared.i18n import gettext
 from shared.ids import PrinterId
@@ -33,8 +37,10 @@ _ALL = 200
 def list_printers() -> ResponseReturnValue:
     with reading() as session:
         page = _page(session, request.args.get("cursor"))
-        names = _site_names(session)
-    return render_template("printers/list.html", page=page, sites=names)
+        values = {"page": page, "sites": _site_names(session), "how": _how(session, page.items)}
+    if request.args.get("fragment") == "rows":
+        return fragment("printers/rows.html", **values)
+    return render_template("printers/list.html", **values)
 
 
 @bp.get("/export.csv")
@@ -42,13 +48,20 @@ def list_printers() -> ResponseReturnValue:
 def export_printers() -> ResponseReturnValue:
     def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
         page, places = _page(session, cursor, EXPORT_LIMIT), _site_names(session)
+        how = _how(session, page.items)
         rows = [
-            (p.name, p.location, places.get(p.site_id), p.uri, p.profile, yes_or_no(p.enabled))
+            (
+                p.name, p.location, places.get(p.site_id), p.uri, p.profile,
+                yes_or_no(p.enabled), how[p.id].says, how[p.id].as_of,
+            )
             for p in page.items
-        ]
+        ]  # fmt: skip
         return rows, page.next_cursor
 
-    header = [_("Printer"), _("Place"), _("Site"), _("Address"), _("Profile"), _("Switched on")]
+    header = [
+        _("Printer"), _("Place"), _("Site"), _("Address"), _("Profile"), _("Switched on"),
+        _("State"), _("As of"),
+    ]  # fmt: skip
     return csv_response("printers", header, every_row(read_some))
 
 
@@ -61,6 +74,12 @@ def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> P
         cursor=cursor or None,
         limit=limit,
     )
+
+
+def _how(session: Session, found: Sequence[Any]) -> dict[str, words.PrinterHow]:
+    now = utc_now()
+    states = things.states(session, account_id(), "printers", now)
+    return {p.id: words.how(states.get(p.id), now, enabled=p.enabled) for p in found}
 
 
 def _site_names(session: Session) -> dict[str | None, str]:
@@ -98,6 +117,9 @@ def add_printer() -> ResponseReturnValue:
 def show_printer(printer_id: str) -> ResponseReturnValue:
     with reading() as session:
         printer = printers.get_printer(session, account_id(), PrinterId(printer_id))
+        if request.args.get("fragment") == "state":
+            how = _how(session, [printer])[printer.id]
+            return fragment("printers/state.html", printer=printer, how=how)
         values = {name: getattr(printer, name) or "" for name in _FIELDS}
         return _form_page(session, Form(values), printer)
 
@@ -146,6 +168,7 @@ def _form_page(session: Session, form: Form, printer: Any) -> str:
         "printers/form.html",
         form=form,
         printer=printer,
+        how=_how(session, [printer])[printer.id] if printer else None,
         sites=[(site.id, site.name) for site in places],
         gateways=[(g.id, g.name) for g in gateways.serving_gateways(session, account_id())],
         terminals=terminals.list_terminals(session, account_id(), **own).items if own else (),

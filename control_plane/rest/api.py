@@ -10,6 +10,7 @@ from flask import Blueprint, Response, json
 from control_plane.accounts.api import rest as accounts
 from control_plane.audit.api import rest as audit
 from control_plane.cards.api import rest as cards
+from control_plane.commands.api import rest as commands
 from control_plane.domains.api import rest as domains
 from control_plane.gateways.api import rest as gateways
 from control_plane.grants.api import rest as grants
@@ -42,6 +43,7 @@ RESTS: Final[tuple[Rest, ...]] = (
     tokens,
     sites,
     gateways,
+    commands,
     printers,
     queues,
     readers,

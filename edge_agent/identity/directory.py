@@ -154,6 +154,14 @@ class Directory:
     def printer_of(self, account_id: AccountId, printer_id: PrinterId) -> PrinterRecord | None:
         return self._replica.find(PrinterRecord, account_stream(account_id), printer_id)
 
+    def printers(self) -> list[tuple[AccountId, PrinterRecord]]:
+        """List the printers of every account that this gateway serves."""
+        return [
+            (account_id, printer)
+            for account_id in self.account_ids()
+            for printer in self._replica.list(PrinterRecord, account_stream(account_id))
+        ]
+
     def readers(self) -> list[tuple[AccountId, ReaderRecord]]:
         """List the card readers that this gateway looks after."""
         return [

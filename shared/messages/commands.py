@@ -30,6 +30,7 @@ class CommandKind(Enum):
     CANCEL_JOB = "job.cancel"  # [account_id, job_id]
     REASSIGN_JOB = "job.reassign"  # [account_id, job_id, owner_id]: nobody's job becomes theirs
     IDENTIFY_PRINTER = "printer.identify"  # [account_id, printer_id]
+    DIAGNOSE_PRINTER = "printer.diagnose"  # [account_id, printer_id]
     DIAGNOSE = "gateway.diagnose"  # []
 
 

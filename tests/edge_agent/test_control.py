@@ -93,9 +93,22 @@ async def test_a_printer_makes_itself_known(site: Site) -> None:
         await do(site, CommandKind.IDENTIFY_PRINTER, **of)
 
 
-async def test_a_diagnosis_says_how_every_service_is(site: Site) -> None:
+async def test_a_diagnosis_says_how_every_service_is_and_what_the_doctor_finds(site: Site) -> None:
     result = await do(site, CommandKind.DIAGNOSE)
     assert result["services"]["ipp"]["ok"]
+    assert result["findings"]
+    assert all({"what", "ok", "says", "cure"} <= finding.keys() for finding in result["findings"])
+
+
+async def test_a_printer_is_looked_at_now_for_its_own_account_only(site: Site) -> None:
+    of = {"account_id": site.people.alder.id, "printer_id": site.people.printer_id}
+    assert (await do(site, CommandKind.DIAGNOSE_PRINTER, **of))["state"] == "idle"
+    with pytest.raises(CommandRefusedError):
+        await do(site, CommandKind.DIAGNOSE_PRINTER, **{**of, "account_id": site.people.cedar.id})
+    site.printer.stop()
+    assert (await do(site, CommandKind.DIAGNOSE_PRINTER, **of))["state"] == "unreachable"
+    told = site.agent.presence()["printers"][site.people.printer_id]
+    assert (told["ok"], told["state"]) == (False, "unreachable")
 
 
 async def test_what_is_no_identifier_is_refused(site: Site) -> None:

@@ -150,6 +150,23 @@ def send_titles(site: Site, titles: Sequence[str]) -> None:
 VERA = Actor("user", name="Vera")  # who furnished the house
 
 
+def _said(state: str, *reasons: str, black: int = 60) -> dict[str, Any]:
+    levels = (("Black", black), ("Cyan", 72), ("Magenta", 41), ("Yellow", 55))
+    supplies = [{"name": name, "level": level, "color": ""} for name, level in levels]
+    model = "Example Workgroup 4200"
+    return {
+        "ok": not reasons, "state": state, "says": "", "reasons": reasons and list(reasons),
+        "model": model, "queued": 0, "supplies": supplies, "took_ms": 18, "age_seconds": 12,
+    }  # fmt: skip
+
+
+_SAID_BY_PRINTERS = (
+    _said("idle", "toner-low-warning", black=6),
+    _said("stopped", "media-empty-error"),
+    _said("processing"),
+)
+
+
 class _Day:
     def __init__(self, site: Site, session: Any) -> None:
         self.session = session
@@ -232,6 +249,7 @@ class _Day:
         )  # fmt: skip
         terminals.on_paired(self.session, self.gateway_id, [paired])
         self.told["readers"] = states
+        self.told["printers"] = dict(zip(printers, _SAID_BY_PRINTERS, strict=False))
         self.hear(self.gateway_id, timedelta(seconds=4))
 
     def hear(self, gateway_id: GatewayId, age: timedelta) -> None:

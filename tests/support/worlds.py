@@ -20,6 +20,7 @@ from control_plane.accounts.schemas import NewAccount
 from control_plane.audit.actor import Actor
 from control_plane.cards import service as cards
 from control_plane.cards.schemas import NewCard
+from control_plane.commands import service as commands
 from control_plane.database import Database
 from control_plane.domains import service as domains
 from control_plane.domains.schemas import NewDomain
@@ -55,8 +56,9 @@ from control_plane.users.schemas import NewUser
 from control_plane.vault import Vault
 from control_plane.vendors import service as vendors
 from control_plane.vendors.schemas import NewVendor
-from shared.ids import AccountId, JobId, PrinterId, TerminalId, VendorId, new_id
+from shared.ids import AccountId, GatewayId, JobId, PrinterId, TerminalId, VendorId, new_id
 from shared.job_states import Hold, JobState
+from shared.messages.commands import CommandKind
 from shared.messages.events import JobReceived, Source, TerminalPaired
 from shared.messages.records import QueueType
 
@@ -141,6 +143,10 @@ def _furnish(session: Session, vault: Vault, holding: Holding) -> None:
     things["role_id"] = roles.create(session, tenant, new_role, MAKER, may=EVERYTHING).id
     new_gateway = NewGateway(name=mark)
     things["gateway_id"] = gateways.create(session, tenant, new_gateway, MAKER, vault=vault).id
+    things["command_id"] = commands.ask(
+        session, tenant, GatewayId(things["gateway_id"]), CommandKind.DIAGNOSE,
+        body={"mark": mark}, by=MAKER,
+    ).id  # fmt: skip
     _give_keys(session, holding)
     if tenant.account_id:
         _furnish_account(session, vault, holding, tenant.account_id)

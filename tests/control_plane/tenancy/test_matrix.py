@@ -27,11 +27,16 @@ from tests.support.worlds import Holding, UndoneDatabase, a_world, bodies
 
 OPERATIONS = [operation for rest in RESTS for operation in rest.operations]
 OF_VENDORS = re.compile(r"/(vendors?|accounts)(/|$)")
-OF_BOTH = re.compile(r"/(me|api-keys|domains|users|user-imports|roles|gateways|audit)(/|$)")
+OF_BOTH = re.compile(
+    r"/(me|api-keys|domains|users|user-imports|roles|gateways|commands|audit)(/|$)"
+)
 # Allowed, and refused by the world as it is; test_domains and test_requests show where it works.
 ELSEWHERE = {
     "/accounts/<below_id>/domains/<domain_id>/verify": 409,
     "/jobs/<job_id>/reassign": 409,
+    "/printers/<printer_id>/identify": 409,
+    "/printers/<printer_id>/diagnose": 409,
+    "/gateways/<gateway_id>/diagnose": 409,
     "/jobs/uploads": 409,
 }
 World = Mapping[str, Holding]

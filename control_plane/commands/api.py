@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from sqlalchemy.orm import Session
+
+from control_plane.commands import requests
+from control_plane.commands.schemas import CommandView
+from control_plane.request import account_id, actor, caller
+from control_plane.rest.routing import Rest
+from control_plane.security.permissions import Permission
+from shared.ids import CommandId, GatewayId, PrinterId
+
+rest = Rest("commands", __name__)
+
+
+@rest.get("/commands/<command_id>", Permission.SEE_THINGS, answer=CommandView)
+def get_command(session: Session, command_id: CommandId) -> CommandView:
+    """Show what was asked of a gateway, and how far it is."""
+    return CommandView.model_validate(requests.get_command(session, caller().tenant, command_id))
+
+
+@rest.post(
+    "/printers/<printer_id>/identify",
+    Permission.CHANGE_THINGS,
+    answer=CommandView,
+    status=HTTPStatus.ACCEPTED,
+)
+def identify_printer(session: Session, printer_id: PrinterId) -> CommandView:
+    """Let a printer make itself known to whoever stands near it."""
+    asked = requests.identify_printer(session, account_id(), printer_id, actor())
+    return CommandView.model_validate(asked)
+
+
+@rest.post(
+    "/printers/<printer_id>/diagnose",
+    Permission.CHANGE_THINGS,
+    answer=CommandView,
+    status=HTTPStatus.ACCEPTED,
+)
+def diagnose_printer(session: Session, printer_id: PrinterId) -> CommandView:
+    """Ask a printer, through its gateway, how it is now."""
+    asked = requests.diagnose_printer(session, account_id(), printer_id, actor())
+    return CommandView.model_validate(asked)
+
+
+@rest.post(
+    "/gateways/<gateway_id>/diagnose",
+    Permission.CHANGE_THINGS,
+    answer=CommandView,
+    status=HTTPStatus.ACCEPTED,
+)
+def diagnose_gateway(session: Session, gateway_id: GatewayId) -> CommandView:
+    """Ask a gateway of one's own what is wrong with it."""
+    return CommandView.model_validate(
+        requests.diagnose(session, caller().tenant, gateway_id, actor())
+    )
