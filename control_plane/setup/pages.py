@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from control_plane.errors import NotFoundError
@@ -35,7 +35,9 @@ def finish(token: str) -> ResponseReturnValue:
     with writing() as session:
         host = setup.finish(session, token, body, request.remote_addr or "", vault=vault())
     port = request.host.rpartition(":")[2] if ":" in request.host else ""
-    return redirect(f"https://{host}{':' + port if port.isdecimal() else ''}/sign-in", 303)
+    url = f"https://{host}{':' + port if port.isdecimal() else ''}/sign-in"
+    # No redirect: our policy lets no form lead to another host, and a browser keeps to it.
+    return render_template("security/ready.html", url=url, host=host, username=body.username)
 
 
 def _check(token: str) -> None:
