@@ -39,6 +39,18 @@ from sqlalchemy.orm import (
 from shared import ids
 
 BUSY_TIMEOUT_SECONDS: Final = 10
+DEFAULT_POOL: Final = 16
+# A primary that stands still inside a transaction keeps others waiting no longer than this.
+IDLE_TRANSACTION_SECONDS: Final = 30
+_POSTGRESQL_OPTIONS: Final[Mapping[str, Any]] = {
+    "connect_timeout": BUSY_TIMEOUT_SECONDS,
+    "application_name": "spoolhouse",
+    # A server that is gone without a word is noticed within half a minute.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 # Named constraints: Alembic can only drop what has a name.
 NAMING: Final[Mapping[str, str]] = {
@@ -140,8 +152,8 @@ class Versioned:
 class Database:
     """The engine and the two kinds of session; one per process."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = create_database_engine(url)
+    def __init__(self, url: str, *, pool: int = DEFAULT_POOL) -> None:
+        self.engine = create_database_engine(url, pool=pool)
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
         read_only = self.engine.execution_options(spoolhouse_read_only=True)
         self._reading = sessionmaker(read_only, expire_on_commit=False, autoflush=False)
@@ -166,21 +178,23 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def create_database_engine(url: str) -> Engine:
+def create_database_engine(url: str, *, pool: int = DEFAULT_POOL) -> Engine:
     """Make the engine for SQLite (WAL, ``synchronous=FULL``) or PostgreSQL (psycopg 3).
+
+    ``pool`` connections are kept; three times as many more may come for a moment.
 
     Raises:
         ValueError: The address names another kind of database.
     """
     kind = make_url(url).get_backend_name()
     if kind == "sqlite":
-        return _sqlite_engine(url)
+        return _sqlite_engine(url, pool)
     if kind == "postgresql":
-        return _postgresql_engine(url)
+        return _postgresql_engine(url, pool)
     raise ValueError(f"the database must be SQLite or PostgreSQL, not {kind}")
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: str, pool: int) -> Engine:
     # isolation_level=None: the driver starts no transactions of its own; we say BEGIN ourselves.
     engine = create_engine(
         url,
@@ -189,8 +203,8 @@ def _sqlite_engine(url: str) -> Engine:
             "isolation_level": None,
             "check_same_thread": False,
         },
-        pool_size=16,
-        max_overflow=48,
+        pool_size=pool,
+        max_overflow=3 * pool,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -208,20 +222,29 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
 
 
-def _postgresql_engine(url: str) -> Engine:
+def _postgresql_engine(url: str, pool: int) -> Engine:
     address = make_url(url).set(drivername="postgresql+psycopg")
     engine = create_engine(
         address,
         pool_pre_ping=True,
-        pool_size=16,
-        max_overflow=48,
-        connect_args={"connect_timeout": BUSY_TIMEOUT_SECONDS},
+        pool_size=pool,
+        max_overflow=3 * pool,
+        connect_args=dict(_POSTGRESQL_OPTIONS),
     )
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    if connection.get_execution_options().get("spoolhouse_read_only", False):
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_SECONDS}s'")
+    read_only = connection.get_execution_options().get("spoolhouse_read_only", False)
+    # One question for all of it, since each waits for the network.
+    connection.exec_driver_sql(
+        "SELECT set_config('transaction_read_only', %s, true),"
+        " set_config('lock_timeout', %s, true),"
+        " set_config('idle_in_transaction_session_timeout', %s, true)",
+        (
+            "on" if read_only else "off",
+            f"{BUSY_TIMEOUT_SECONDS}s",
+            f"{IDLE_TRANSACTION_SECONDS}s",
+        ),
+    )

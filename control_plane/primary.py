@@ -19,10 +19,9 @@ from typing import Final
 from control_plane import link, schedule, schema
 from control_plane.app import create_app
 from control_plane.database import Database, utc_now
-from control_plane.domains import repository as domains
-from control_plane.link import Link
+from control_plane.domains.hosts import HostCertificates
+from control_plane.link import Elsewhere, Link
 from control_plane.pki import certificates
-from control_plane.pki.certificates import CertificateFiles
 from control_plane.pki.keys import KeyRing
 from control_plane.primaries import service as primaries
 from control_plane.request import Parts
@@ -56,8 +55,8 @@ class Primary:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _lock(settings.state)
-        self.database = Database(settings.database_url)
+        self._lock = hold_state(settings.state)
+        self.database = Database(settings.database_url, pool=settings.database_pool)
         schema.prepare(self.database)
         self.keys = KeyRing.open_or_create(settings.keys)
         self.vault = Vault.open_or_create(settings.keys)
@@ -94,12 +93,15 @@ class Primary:
             rates=Rates(sharers=self._count_sharers),
         )
         app = create_app(settings, parts)
+        hosts = HostCertificates(
+            self.database, self.vault, self.keys.authority, settings.keys, settings.own_names
+        )
         self._web = WebServer(
             settings.listen_host,
             settings.listen_port,
             app,
             files,
-            find_certificate=self._certificate_of,
+            find_certificate=hosts.find,
         )
         try:
             self._web.start()
@@ -145,20 +147,6 @@ class Primary:
         with self.database.reading() as session:
             return primaries.count_serving(session)
 
-    def _certificate_of(self, host: str) -> CertificateFiles | None:
-        """The certificate of a verified domain, made when somebody first asks for it.
-
-        Each has its own: programs refuse a wildcard directly below a top-level name, such as
-        ``*.localhost``.
-        """
-        with self.database.reading() as session:
-            domain = domains.find_verified(session, host)
-            stem = f"web-{domain.id}" if domain is not None else None
-        if stem is None:
-            return None
-        issuer, keys = self.keys.authority, self._settings.keys
-        return certificates.for_listener(issuer, keys, stem, [host], utc_now())
-
     def _find_dead(self) -> str | None:
         alive = {thread.name for thread in threading.enumerate() if thread.is_alive()}
         if self._web is None or not self._web.is_alive:
@@ -187,8 +175,12 @@ def run(settings: Settings, on_ready: Callable[[Primary, Addresses], None]) -> i
     return 1 if primary.failed else 0
 
 
-def _lock(state: Path) -> int:
-    """Hold the state directory: two primaries in one would be one too many."""
+def hold_state(state: Path) -> int:
+    """Hold the state directory: two primaries in one would be one too many.
+
+    Raises:
+        StartError: Another one runs there.
+    """
     descriptor = os.open(state / "primary.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -205,6 +197,20 @@ def _link_settings(settings: Settings) -> link.Settings:
         port=settings.broker_port,
         public_host=settings.public_host,
         names=settings.names,
+        elsewhere=_elsewhere(settings),
+    )
+
+
+def _elsewhere(settings: Settings) -> Elsewhere | None:
+    if not settings.broker_address:
+        return None
+    host, port = parse_listen("broker_address", settings.broker_address)
+    return Elsewhere(
+        host=host,
+        port=port,
+        authority=Path(settings.broker_ca) if settings.broker_ca else None,
+        keeps_roles=settings.broker_roles == "keep",
+        name=settings.broker_name,
     )
 
 

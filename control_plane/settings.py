@@ -15,6 +15,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from control_plane.database import DEFAULT_POOL
+
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
 DEFAULT_BROKER_PORT: Final = 8883
 _HIGHEST_PORT: Final = 65_535
@@ -36,8 +38,14 @@ class Settings:
     listen_host: str = "127.0.0.1"
     listen_port: int = 8443
     database_url: str = ""
+    database_pool: int = DEFAULT_POOL  # connections kept; at most four times as many at once
     broker_host: str = "127.0.0.1"
     broker_port: int = DEFAULT_BROKER_PORT  # 0: choose a free one
+    # A broker that is run elsewhere, as host:port; none: this primary runs its own.
+    broker_address: str = ""
+    broker_ca: str = ""  # a file with the authority that its certificate is of; none: our own
+    broker_roles: str = "keep"  # keep: we tell it who may what | leave: somebody else does
+    broker_name: str = ""  # the name in our certificate there; none: a new one at each start
     public_host: str = "localhost"  # the name gateways use for us
     # Further names for our own certificate, besides localhost, *.localhost and the address.
     names: tuple[str, ...] = ()

@@ -61,16 +61,25 @@ def _running(nouns: Any) -> None:
     primary.add_argument(
         "--trusted-proxy", action="append", metavar="CIDR", help="believe its X-Forwarded-For"
     )
-    primary.add_argument("--listen", metavar="HOST:PORT", help=f"web pages ({DEFAULT_LISTEN})")
-    primary.add_argument("--broker-host", metavar="HOST", help="where gateways come")
-    primary.add_argument("--broker-port", type=int, metavar="N", help="0: choose a free one")
-    primary.add_argument("--public-host", metavar="NAME", help="the name gateways use for us")
-    primary.add_argument("--name", action="append", metavar="NAME", help="further name of ours")
     primary.add_argument(
-        "--log-level", default="info", choices=("debug", "info", "warning", "error")
+        "--trusted-proxy", action="append", metavar="CIDR", help="believe its X-Forwarded-For"
     )
+    primary.add_argument("--listen", metavar="HOST:PORT", help=f"web pages ({DEFAULT_LISTEN})")
+    _broker_elsewhere(primary)
+    primary.add_argument(
+        "--database-pool", type=int, metavar="N", help="connections kept to the database (16)"
+    )
+    broker = _leaf(nouns, "broker", "primaries.run_broker", "run a broker on its own")
+    for leaf in (primary, broker):
+        leaf.add_argument("--public-host", metavar="NAME", help="the name gateways use for us")
+        leaf.add_argument("--name", action="append", metavar="NAME", help="further name of ours")
+        leaf.add_argument(
+            "--log-level", default="info", choices=("debug", "info", "warning", "error")
+        )
+        leaf.add_argument("--broker-host", metavar="HOST", help="where gateways come")
+        leaf.add_argument("--broker-port", type=int, metavar="N", help="0: choose a free one")
     _leaf(nouns, "migrate", "running.migrate", "bring the database to this program's schema")
-    _leaf(nouns, "doctor", "running.doctor", "look for what keeps the primary from working")
+    _leaf(nouns, "doctor", "doctor.examine", "look for what keeps the primary from working")
     simulate = _leaf(
         nouns, "simulate", "simulating.run_simulation", "run a fleet of simulated gateways"
     )
@@ -79,6 +88,17 @@ def _running(nouns: Any) -> None:
     simulate.add_argument("--broker", metavar="HOST:PORT", help="where its broker is")
     batch = _leaf(nouns, "batch", "batch.run_batch", "run many commands, one a line")
     batch.add_argument("file", nargs="?", default="-", help="lines of commands; - or none: input")
+
+
+def _broker_elsewhere(parser: Parser) -> None:
+    parser.add_argument(
+        "--broker-address", metavar="HOST:PORT", help="a broker that is run elsewhere; ours: none"
+    )
+    parser.add_argument("--broker-ca", metavar="FILE", help="its authority, where not our own")
+    parser.add_argument(
+        "--broker-roles", choices=("keep", "leave"), help="whether we tell it who may what (keep)"
+    )
+    parser.add_argument("--broker-name", metavar="NAME", help="the name it knows us by")
 
 
 def _tenancy(nouns: Any) -> None:

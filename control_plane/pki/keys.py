@@ -35,10 +35,11 @@ class KeyRing:
             PermissionError: Others may read a key; we do not start with that.
             CertificateError: A file is damaged.
         """
-        return cls(_authority(keys), Signer(load_or_create_key(keys / "signing.key")))
+        return cls(open_authority(keys), Signer(load_or_create_key(keys / "signing.key")))
 
 
-def _authority(keys: Path) -> Authority:
+def open_authority(keys: Path) -> Authority:
+    """Read the authority, or make it at the first start."""
     key_path, certificate_path = keys / "ca.key", keys / "ca.pem"
     if not certificate_path.exists():
         made = Authority.create(f"Spoolhouse {os.urandom(4).hex()}", utc_now())

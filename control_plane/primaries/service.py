@@ -31,6 +31,10 @@ SERVES_FOR: Final = timedelta(seconds=5)
 # So long the broker lets in a primary that says nothing: its database may be away.
 LIVES_FOR: Final = timedelta(minutes=10)
 _ONLY: Final = 1
+_FOREIGN: Final = (
+    "the keys in this state directory belong to another installation: copy the folder keys from"
+    " the state directory of a primary of this database"
+)
 
 
 class ForeignKeysError(SpoolhouseError):
@@ -58,11 +62,21 @@ def join(session: Session, keys: KeyRing, vault: Vault) -> Installation:
     session.execute(begin.on_conflict_do_nothing())
     found = session.get_one(Installation, _ONLY, populate_existing=True)
     if (found.authority, found.data_key) != (ours["authority"], ours["data_key"]):
-        raise ForeignKeysError(
-            "the keys in this state directory belong to another installation: copy the folder"
-            " keys from the state directory of a primary of this database"
-        )
+        raise ForeignKeysError(_FOREIGN)
     return found
+
+
+def check_authority(session: Session, pem: bytes) -> None:
+    """Compare an authority with the one of this database; one that is not begun has none yet.
+
+    Raises:
+        ForeignKeysError: It is another one.
+    """
+    found = session.get(Installation, _ONLY)
+    if found is None:
+        raise ForeignKeysError("no primary has run on this database yet: start one first")
+    if found.authority != authority.fingerprint(pem).hex():
+        raise ForeignKeysError(_FOREIGN)
 
 
 def now(session: Session) -> datetime:

@@ -73,16 +73,22 @@ def spoolhouse(state: Path, *words: str, stdin: str = "") -> Any:
     return json.loads(done.stdout)
 
 
+def log_of(state: Path) -> Path:
+    """Where what it says is kept: beside its state directory."""
+    return state.with_name(f"{state.name}.log")
+
+
 @contextlib.contextmanager
 def a_primary(state: Path, *options: str) -> Iterator[RunningPrimary]:
     """Start a primary on ports of its own and end it."""
-    process = subprocess.Popen(
-        [*COMMAND, "primary", "--state", str(state), "--listen", "127.0.0.1:0",
-         "--broker-port", "0", *options],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509  # one system call
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    with log_of(state).open("ab") as log:
+        process = subprocess.Popen(
+            [*COMMAND, "primary", "--state", str(state), "--listen", "127.0.0.1:0",
+             "--broker-port", "0", *options],
+            stdout=subprocess.PIPE, stderr=log, text=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # one system call
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
     said: list[str] = []
     lines: queue.Queue[str | None] = queue.Queue()
 
