@@ -61,9 +61,6 @@ def _running(nouns: Any) -> None:
     primary.add_argument(
         "--trusted-proxy", action="append", metavar="CIDR", help="believe its X-Forwarded-For"
     )
-    primary.add_argument(
-        "--trusted-proxy", action="append", metavar="CIDR", help="believe its X-Forwarded-For"
-    )
     primary.add_argument("--listen", metavar="HOST:PORT", help=f"web pages ({DEFAULT_LISTEN})")
     _broker_elsewhere(primary)
     primary.add_argument(

@@ -32,7 +32,6 @@ def run_primary(arguments: Arguments) -> int:
         "public_host": arguments.public_host,
         "names": arguments.name or None,
         "trusted_proxies": arguments.trusted_proxy or None,
-        "trusted_proxies": arguments.trusted_proxy or None,
     }
     found = settings.load(state_of(arguments), given)
     found.state.mkdir(mode=0o700, parents=True, exist_ok=True)
