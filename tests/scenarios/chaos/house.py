@@ -25,10 +25,15 @@ from edge_agent.command_line import main as spoolhouse_agent
 from script._demo.children import find_child
 from shared.processes import die_with_parent
 from tests.scenarios.chaos import private_network
+from tests.scenarios.chaos.books import Books, PostgreSqlBooks, SqliteBooks
 from tests.scenarios.chaos.wire import Wire
+from tests.support import postgresql
 from tests.support.disks import a_small_disk
 from tests.support.ippeveprinter import EvePrinter, free_port
+from tests.support.postgresql import PostgreSql
 
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
 CARD: Final = "04A224B2C35E80"
 PASSWORD: Final = "a word that nobody guesses"
 _START_SECONDS: Final = 60.0
@@ -108,9 +113,14 @@ def ask(*words: str) -> Any:
 class House:
     """Everything, and where it is. ``primary``, ``gateway`` and ``clone`` can be killed."""
 
-    def __init__(self, folder: Path, disk: Path, *, clock: str = "+0") -> None:
+    def __init__(
+        self, folder: Path, disk: Path, *, clock: str = "+0", server: PostgreSql | None = None
+    ) -> None:
         self.folder = folder
         self.primary_state, self.gateway_state = folder / "primary", disk / "gateway"
+        self.books: Books = (
+            SqliteBooks(self.primary_state) if server is None else PostgreSqlBooks(server)
+        )
         self.web, self.broker, self.ipp, self.health, self.reader = (free_port() for _ in range(5))
         self.wire = Wire(self.broker)
         self.printer = EvePrinter(folder / "printer")
@@ -120,7 +130,8 @@ class House:
         self.primary = Program(
             "primary",
             ("control_plane.cli", "primary", "--state", f"{self.primary_state}",
-             "--listen", f"127.0.0.1:{self.web}", "--broker-port", f"{self.broker}"),
+             "--listen", f"127.0.0.1:{self.web}", "--broker-port", f"{self.broker}",
+             "--database", self.books.url),
             folder / "primary.log",
         )  # fmt: skip
         self.gateway = self._agent("gateway", self.gateway_state)
@@ -248,21 +259,6 @@ class House:
             shutil.rmtree(to, ignore_errors=True)
             shutil.copytree(self.gateway_state, to)
 
-    def copy_primary(self, to: Path) -> None:
-        """Back the primary's database up while it runs."""
-        with self.primary_database() as live, contextlib.closing(sqlite3.connect(to)) as copy:
-            live.backup(copy)
-
-    def restore_primary(self, backup: Path) -> None:
-        for left in self.primary_state.glob("spoolhouse.db*"):
-            left.unlink()
-        shutil.copy(backup, self.primary_state / "spoolhouse.db")
-
-    @contextmanager
-    def primary_database(self) -> Iterator[sqlite3.Connection]:
-        with _reading(self.primary_state / "spoolhouse.db") as connection:
-            yield connection
-
     @contextmanager
     def gateway_database(self, state: Path | None = None) -> Iterator[sqlite3.Connection]:
         with _reading((state or self.gateway_state) / "jobs.db") as connection:
@@ -282,14 +278,15 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def a_house(folder: Path, *, clock: str = "+0") -> Iterator[House]:
+def a_house(folder: Path, *, clock: str = "+0", store: str = SQLITE) -> Iterator[House]:
     """Build it and run it until the block ends; for a thread of ``private_network.alone``."""
     with ExitStack() as stack:
+        server = stack.enter_context(postgresql.running()) if store == POSTGRESQL else None
         disk = folder / "disk"
         if private_network.why_not() is None:
             stack.enter_context(a_small_disk(disk, _DISK_MEGABYTES))
         disk.mkdir(exist_ok=True)
-        house = House(folder, disk, clock=clock)
+        house = House(folder, disk, clock=clock, server=server)
         stack.callback(house.wire.cut)
         stack.callback(house.printer.stop)
         stack.callback(house.primary.kill)

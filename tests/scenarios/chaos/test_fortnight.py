@@ -16,7 +16,7 @@ from control_plane.accounts import repository as accounts
 from control_plane.audit.actor import Actor
 from control_plane.cards import service as cards
 from control_plane.cards.schemas import NewCard
-from control_plane.database import Database, sqlite_url
+from control_plane.database import Database
 from control_plane.users import service as users
 from control_plane.users.schemas import NewUser
 from control_plane.vault import Vault
@@ -116,7 +116,7 @@ def make_people(house: House, how_many: int) -> dict[str, str]:
     state = house.primary_state
     ask("queue", "add", "--account", "alder", "--path", "open", "--type", "pull",
         "--identity", "claimed", "--state", f"{state}")  # fmt: skip
-    database = Database(sqlite_url(state / "spoolhouse.db"))
+    database = Database(house.books.url)
     vault = Vault.open_or_create(state / "keys")
     people = {f"person{n:05}": f"04{n:012X}" for n in range(how_many)}
     try:
