@@ -43,6 +43,7 @@ REASONS: Final[Mapping[str, str]] = {
         "release or delete it."
     ),
     Hold.QUARANTINE.value: mark("Nobody knows whose it is, so nobody can collect it."),
+    Hold.NEW.value: mark("The operator of its queue looks at it first."),
     "printer-stopped": mark("The printer has stopped."),
     "media-empty": mark("The printer is out of paper."),
     "job-canceled-by-user": mark("Its owner deleted it."),
@@ -220,7 +221,7 @@ def way(
     commands: Sequence[Command] = (),
 ) -> list[Hop]:
     """The way of a job, in the order it happened, and in grey what comes next."""
-    hops = [_received(job, names), _sealed(job, names)]
+    hops = [_received(job, events, names), _sealed(job, names)]
     if job.state == JobState.PENDING_HELD or _was_held(events):
         hops.append(_held(job))
     rest = [
@@ -237,7 +238,7 @@ def _was_held(events: Sequence[JobEvent]) -> bool:
     return first is not None and (first.state == JobState.PENDING_HELD or first.event == "released")
 
 
-def _received(job: Job, names: Names) -> Hop:
+def _received(job: Job, events: Sequence[JobEvent], names: Names) -> Hop:
     sender = job.source_address
     if job.source_host:
         sender = f"{job.source_host} ({job.source_address})"
@@ -245,7 +246,8 @@ def _received(job: Job, names: Names) -> Hop:
     more = _(
         "%(protocol)s from %(sender)s", protocol=_(by) if by else job.source_protocol, sender=sender
     )
-    below = " · ".join((_identity(job, names), _taken(job)))
+    remarks = [event.message for event in events if event.event == "received" and event.message]
+    below = " · ".join((_identity(job, names), _taken(job), *remarks[:1]))
     return Hop(job.received_at, "", "done", _("Received"), more, below)
 
 

@@ -10,6 +10,7 @@ from edge_agent.intake.access import CLAIMED, Requester, may_see
 from edge_agent.intake.ipp_call import IppCall, RefusedError, SignInNeededError
 from edge_agent.intake.job_attributes import JobView
 from edge_agent.intake.limits import IntakeLimits
+from edge_agent.intake.postscript import PostScriptScan
 from edge_agent.intake.queue_control import QueueControl
 from edge_agent.intake.queues import Queues
 from edge_agent.intake.subscriptions import Subscriptions
@@ -129,6 +130,23 @@ class Desk:
                 "job": call.asked.find_integer("job-id") or call.job_number or 0,
             },
         )
+
+    def note_postscript(self, call: IppCall, job: Job, scan: PostScriptScan) -> None:
+        """Write down that a document waits for the operator, and why."""
+        if scan.found:
+            self.audit.record(
+                "intake.filtered",
+                ok=False,
+                source=job.source.address,
+                account_id=job.account_id,
+                user_id=job.owner_id if job.identity == "verified" else None,
+                job_id=job.id,
+                detail={
+                    "reason": "postscript",
+                    "queue": call.target.queue.path,
+                    "operators": ",".join(sorted(scan.found)),
+                },
+            )
 
     def _is_purged(self, job: Job) -> bool:
         return job.state.is_final and job.number <= self.queues.status(job.queue_id).purged_upto

@@ -19,6 +19,7 @@ from edge_agent.intake.desk import Audit
 from edge_agent.intake.formats import PJL, SNIFF_BYTES, sniff
 from edge_agent.intake.ipp_call import BodyCutShortError
 from edge_agent.intake.pjl import FORMATS, PjlJob, PjlReader
+from edge_agent.intake.postscript import PostScriptScan
 from edge_agent.intake.targets import Directory, Target
 from edge_agent.intake.templates import can_do, from_plain, to_plain
 from edge_agent.jobs import words
@@ -119,19 +120,25 @@ class DeviceIntake:
         )
         return DeviceJob(self, target, job)
 
-    def whose(self, target: Target, said: Said, pjl: PjlJob, source: str) -> UserRecord | None:
-        """Find whose job it is; nobody's where the queue takes no claimed names."""
+    def whose(
+        self, target: Target, said: Said, pjl: PjlJob, source: str
+    ) -> tuple[UserRecord | None, str]:
+        """Find whose job it is; where it is nobody's, say why."""
         if target.queue.identity is IdentityPolicy.SIGN_IN or not target.account.claimed_allowed:
-            return None
-        for name in self._rules.candidates(said.user, said.title, pjl, source):
+            return None, _("Its queue wants people to sign in, and its protocol cannot do that.")
+        names = self._rules.candidates(said.user, said.title, pjl, source)
+        for name in names:
             try:
                 canonical = canonical_username(name)
             except ValueError:
                 continue
             user = self._directory.user_by_name(target.account.id, canonical)
             if user is not None and may_use(target.queue, user):
-                return user
-        return None
+                return user, ""
+        if not names:
+            return None, _("No name came with it.")
+        tried = ", ".join(_shown(name) for name in names[:3])
+        return None, _("Nobody who may use this queue is called %(names)s.", names=tried)
 
     def note(self, event: str, target: Target, job: Job, reason: str, **detail: Any) -> None:
         self._audit.record(
@@ -152,6 +159,7 @@ class DeviceJob:
         self._target = target
         self.job = job
         self._pjl = PjlJob()
+        self._operators: set[str] = set()  # of PostScript, that the operator should see
         self.documents = 0
 
     async def add(self, chunks: AsyncIterator[bytes], name: str) -> None:
@@ -166,13 +174,16 @@ class DeviceJob:
         if not first:
             return
         media_type = FORMATS.get(unwrapped.job.language, "") or sniff(first)
+        scan = PostScriptScan(media_type)
         self.job = await self._intake.jobs.add_document(
             self.job.id,
             format=media_type if media_type != PJL else ANY,
             name=name[:255],
-            body=unwrapped.rest(first),
+            body=scan.watch(unwrapped.rest(first)),
             last=False,
+            judge=scan.remark,
         )
+        self._operators |= scan.found
         self.documents += 1
         self._merge(unwrapped.job)
 
@@ -181,7 +192,7 @@ class DeviceJob:
         intake, target, job = self._intake, self._target, self.job
         title = said.title or self._pjl.name or job.title
         said = Said(said.user, title, said.host, max(said.copies, self._pjl.copies))
-        user = intake.whose(target, said, self._pjl, job.source.address)
+        user, remark = intake.whose(target, said, self._pjl, job.source.address)
         holds = self._holds(user)
         ticket = self._ticket(said)
         sent = (Group(Tag.JOB, ticket),)
@@ -197,7 +208,7 @@ class DeviceJob:
                 owner_id=user.id if user is not None else None,
                 claimed_name=user.username if user is not None else None,
                 holds=holds | {Hold.INCOMING},
-                message=words.of_holds(holds),
+                message=words.with_remark(holds, remark, words.remark_of(job.message)),
                 ticket={item.name: to_plain(item) for item in ticket},
                 ticket_ipp=encode_groups(sent) if ticket else b"",
             )
@@ -209,6 +220,9 @@ class DeviceJob:
         if self._pjl.denied:
             commands = ",".join(sorted(set(self._pjl.denied)))[:200]
             intake.note("intake.filtered", target, done, "pjl", commands=commands)
+        if self._operators:
+            operators = ",".join(sorted(self._operators))
+            intake.note("intake.filtered", target, done, "postscript", operators=operators)
         return done
 
     async def abandon(self) -> None:
@@ -219,11 +233,14 @@ class DeviceJob:
             return  # it is over already
 
     def _holds(self, user: UserRecord | None) -> frozenset[Hold]:
+        holds = set[Hold]()
+        if self._operators:
+            holds.add(Hold.NEW)
         if user is None:
-            return frozenset({Hold.QUARANTINE})
-        if self._target.queue.type is QueueType.PULL:
-            return frozenset({Hold.OWNER})
-        return frozenset()
+            holds.add(Hold.QUARANTINE)
+        elif self._target.queue.type is QueueType.PULL:
+            holds.add(Hold.OWNER)
+        return frozenset(holds)
 
     def _ticket(self, said: Said) -> tuple[Attribute, ...]:
         wanted: dict[str, object] = dict(self._target.queue.ticket_defaults)
@@ -241,6 +258,10 @@ class DeviceJob:
         known.copies = max(known.copies, pjl.copies)
         known.sides = known.sides or pjl.sides
         known.denied += pjl.denied
+
+
+def _shown(name: str) -> str:
+    return "".join(c if c.isprintable() else "\ufffd" for c in name[:80])
 
 
 class _Unwrapped:

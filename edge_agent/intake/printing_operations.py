@@ -14,6 +14,7 @@ from edge_agent.intake.job_creation import (
     open_document,
     read_order,
 )
+from edge_agent.intake.postscript import PostScriptScan
 from edge_agent.jobs.model import Job
 from shared.i18n import gettext as _
 from shared.ipp.enums import Status
@@ -29,9 +30,16 @@ async def print_job(desk: Desk, call: IppCall) -> Message:
     if not body:
         raise RefusedError(Status.CLIENT_ERROR_BAD_REQUEST, _("There is no document."))
     name = call.asked.find_text("document-name") or order.new.title
+    scan = PostScriptScan(media_type)
     job = await desk.jobs.accept(
-        order.new, format=media_type, name=name, body=body, began_at=call.began_at
+        order.new,
+        format=media_type,
+        name=name,
+        body=scan.look(body),
+        began_at=call.began_at,
+        judge=scan.remark,
     )
+    desk.note_postscript(call, job, scan)
     return _created(desk, call, job, order)
 
 
@@ -62,9 +70,16 @@ async def send_document(desk: Desk, call: IppCall) -> Message:
     media_type, body = await open_document(desk, call, media_type)
     if body:
         name = call.asked.find_text("document-name") or job.title
+        scan = PostScriptScan(media_type)
         job = await desk.jobs.add_document(
-            job.id, format=media_type, name=name, body=body, last=last
+            job.id,
+            format=media_type,
+            name=name,
+            body=scan.look(body),
+            last=last,
+            judge=scan.remark,
         )
+        desk.note_postscript(call, job, scan)
     elif last:
         job = await desk.jobs.close(job.id)
     else:

@@ -24,6 +24,7 @@ from edge_agent.intake.ipp_body import IppBody
 from edge_agent.intake.ipp_call import BodyCutShortError
 from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.listener import Listener
+from edge_agent.intake.postscript import PostScriptScan
 from edge_agent.intake.queue_status import StatusBoard
 from edge_agent.intake.targets import Directory
 from edge_agent.intake.upload_rules import (
@@ -214,12 +215,15 @@ class UploadDoor:
             says = _("The document is empty.")
             raise UploadRefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "empty", says)
         try:
+            media_type = format_of(ticket, first)
+            scan = PostScriptScan(media_type)
             return await self._jobs.accept(
                 new_job(admitted, status, connection.source),
-                format=format_of(ticket, first),
+                format=media_type,
                 name=ticket.title,
-                body=joined(first, chunks),
+                body=scan.look(joined(first, chunks)),
                 began_at=connection.began_at,
+                judge=scan.remark,
             )
         except JobExistsError:
             raise used() from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from edge_agent.jobs import words
 from edge_agent.jobs.model import SYSTEM, Actor, Document, Job
 from edge_agent.jobs.transaction import Transaction
 from edge_agent.spool.spool import Stored
@@ -93,6 +94,7 @@ class Changer:
                 home_epoch=job.home_epoch,
                 revision=job.revision,
                 ticket=job.ticket,
+                message=words.remark_of(job.message),
             )
         )
         tx.after_commit(lambda: self.tell(job))

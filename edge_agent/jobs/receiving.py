@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from edge_agent.jobs import words
 from edge_agent.jobs.changes import Changer
@@ -17,6 +19,9 @@ from shared.ids import DocumentId, JobId, new_id
 from shared.job_states import Hold, JobEvent, JobState
 
 Body = bytes | AsyncIterator[bytes]
+
+# Asked when the document is on disk: why the operator must look at the job first, or nothing.
+Judge = Callable[[], str]
 
 
 class Receiver:
@@ -36,10 +41,14 @@ class Receiver:
         name: str,
         body: Body,
         began_at: float | None,
+        judge: Judge | None = None,
     ) -> Job:
         began = self._clock.monotonic() if began_at is None else began_at
         job_id, document_id = new.id or JobId(new_id()), DocumentId(new_id())
         sealed = await self._spool.receive(new.account_id, job_id, document_id, 1, body)
+        if judge is not None and (remark := judge()):
+            says = " ".join(filter(None, (new.message, remark)))
+            new = replace(new, holds=new.holds | {Hold.NEW}, message=says)
         job = self._new_job(new, job_id, new.holds, format=format, size_bytes=sealed.size_bytes)
         received_ms = int((self._clock.monotonic() - began) * 1000)
 
@@ -67,12 +76,14 @@ class Receiver:
         name: str,
         body: Body,
         last: bool,
+        judge: Judge | None = None,
     ) -> Job:
         began = self._clock.monotonic()
         job, number = await self._store.submit(lambda tx: _expecting(tx, job_id))
         sealed = await self._spool.receive(
             job.account_id, job_id, DocumentId(new_id()), number, body
         )
+        remark = judge() if judge is not None else ""
 
         def work(tx: Transaction) -> Job:
             seen, still = _expecting(tx, job_id)
@@ -85,6 +96,7 @@ class Receiver:
                 JobEvent.HELD,
                 size_bytes=seen.size_bytes + sealed.size_bytes,
                 document_format=seen.document_format or format,
+                **_looked_at(seen, remark),
             )
             return self._complete(tx, now, began) if last else now
 
@@ -112,7 +124,12 @@ class Receiver:
         holds = job.holds - {Hold.INCOMING}
         event = JobEvent.HELD if holds else JobEvent.RELEASED
         now = self._changer.change(
-            tx, job, event, holds=holds, message=words.of_holds(holds), last_document=True
+            tx,
+            job,
+            event,
+            holds=holds,
+            message=words.with_remark(holds, words.remark_of(job.message)),
+            last_document=True,
         )
         received_ms = int((self._clock.monotonic() - began) * 1000)
         return self._changer.receive(tx, now, tx.list_documents(now), received_ms)
@@ -136,7 +153,7 @@ class Receiver:
             title=new.title,
             state=JobState.PENDING_HELD if holds else JobState.PENDING,
             holds=holds,
-            message=" ".join(filter(None, (words.of_holds(holds), new.message))),
+            message=words.with_remark(holds, new.message),
             reasons=(),
             identity=new.identity,
             owner_id=new.owner_id,
@@ -164,6 +181,17 @@ def _expecting(tx: Transaction, job_id: JobId) -> tuple[Job, int]:
         raise IllegalTransitionError(job.state, JobEvent.HELD)
     documents: Sequence[Document] = tx.list_documents(job)
     return job, len(documents) + 1
+
+
+def _looked_at(job: Job, remark: str) -> dict[str, Any]:
+    """Let the operator look at a job first, and say why; nothing without a remark."""
+    if not remark:
+        return {}
+    holds = job.holds | {Hold.NEW}
+    return {
+        "holds": holds,
+        "message": words.with_remark(holds, words.remark_of(job.message), remark),
+    }
 
 
 def _document(sealed: Sealed, format: str, name: str) -> Document:  # noqa: A002

@@ -13,7 +13,7 @@ from edge_agent.jobs.changes import Changer
 from edge_agent.jobs.counting import Counter, Counting
 from edge_agent.jobs.errors import DocumentGoneError, IllegalTransitionError, JobNotFoundError
 from edge_agent.jobs.model import Actor, Document, Job, NewJob
-from edge_agent.jobs.receiving import Body, Receiver
+from edge_agent.jobs.receiving import Body, Judge, Receiver
 from edge_agent.jobs.recovery import recover
 from edge_agent.jobs.releasing import Release
 from edge_agent.jobs.retention import Retention
@@ -73,20 +73,22 @@ class JobService:
         name: str,
         body: Body,
         began_at: float | None = None,
+        judge: Judge | None = None,
     ) -> Job:
         """Take a job with its one document (Print-Job, LPD, raw); on disk when this returns.
 
         ``body`` is the document as it came, decompressed; an exception raised by it aborts the
         job and leaves nothing (that is how a caller reports a body shorter than promised).
-        ``began_at`` is ``Clock.monotonic()`` of the request's first byte. A job without holds is
-        pending and goes to ``new.printer_id``.
+        ``began_at`` is ``Clock.monotonic()`` of the request's first byte. ``judge`` is asked once
+        the document is on disk: a sentence from it holds the job for the operator. A job without
+        holds is pending and goes to ``new.printer_id``.
 
         Raises:
             SpoolFullError: No room; answer 'server-error-temporary-error'.
             JobExistsError: ``new.id`` is a job already.
         """
         job = await self._receiver.accept(
-            new, format=format, name=name, body=body, began_at=began_at
+            new, format=format, name=name, body=body, began_at=began_at, judge=judge
         )
         self.counting.expect(job)
         return job
@@ -103,6 +105,7 @@ class JobService:
         name: str,
         body: Body,
         last: bool,
+        judge: Judge | None = None,
     ) -> Job:
         """Add a document to a created job (Send-Document); as ``accept`` does.
 
@@ -112,7 +115,7 @@ class JobService:
             SpoolFullError: No room.
         """
         job = await self._receiver.add_document(
-            job_id, format=format, name=name, body=body, last=last
+            job_id, format=format, name=name, body=body, last=last, judge=judge
         )
         if last:
             self.counting.expect(job)

@@ -58,6 +58,7 @@ class JobReceived:
     home_epoch: int = 1
     revision: int = 1
     ticket: Mapping[str, Any] = field(default_factory=dict)
+    message: str = ""  # what its owner should know beside the reasons: ignored wishes, whose it is
 
     @property
     def entity(self) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from edge_agent.counting.raster import count_pwg, count_urf
 from edge_agent.intake import lpd_protocol
 from edge_agent.intake.pjl import UEL, PjlReader
+from edge_agent.intake.postscript import PostScriptScan
 from edge_agent.readers.lines import Framing, Lines
 from shared import cards
 from shared.ipp import DecodeError, Decoder, Message, decode_message, encode_message
@@ -110,6 +111,18 @@ def fuzz_pjl(data: bytes) -> None:
     assert UEL not in document
 
 
+def fuzz_postscript(data: bytes) -> None:
+    """A program for a printer: in pieces as in one, and never found in what is cut out of it."""
+    whole, pieces, size = PostScriptScan(), PostScriptScan(), 1 + sum(data[:8]) % 40
+    whole.feed(data)
+    whole.close()
+    for start in range(0, len(data), size):
+        pieces.feed(data[start : start + size])
+    pieces.close()
+    assert pieces.found == whole.found
+    assert all(name.encode() in data for name in whole.found)
+
+
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "ipp": fuzz_ipp,
     "ipp-answer": fuzz_ipp_answer,
@@ -117,4 +130,5 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "card-line": fuzz_card_line,
     "lpd": fuzz_lpd,
     "pjl": fuzz_pjl,
+    "postscript": fuzz_postscript,
 }

@@ -22,7 +22,7 @@ from shared.job_states import Hold, JobState
 from shared.messages.records import IdentityPolicy
 from tests.support.intake import IntakeSite, an_intake_site
 from tests.support.ippeveprinter import free_port
-from tests.support.jobs import documents_of
+from tests.support.jobs import documents_of, facts_of, until
 from tests.support.samples import a_pdf
 
 PDF = a_pdf(2)
@@ -148,6 +148,9 @@ async def test_a_job_that_names_nobody_is_quarantined_and_noted(tmp_path: Path, 
         assert (job.state, job.holds) == (JobState.PENDING_HELD, frozenset({Hold.QUARANTINE}))
         assert (job.identity, job.owner_id) == ("unknown", None)
         assert [r.event for r in await site.refusals()] == ["intake.quarantined"]
+        remark = "Nobody who may use this queue is called mallory."
+        assert job.message == f"Nobody knows whose it is. {remark}"
+        assert facts_of(site.jobs, job.id)[0]["body"]["message"] == remark
 
 
 async def test_where_people_must_sign_in_a_name_in_lpd_is_worth_nothing(
@@ -246,6 +249,7 @@ async def test_a_job_that_is_not_whole_leaves_nothing(tmp_path: Path, how: str) 
         elif how == "noise":
             assert await client.say(b"GET / HTTP/1.1\n") == b"\1"
         client.close()
+        await until(lambda: server.health().figures["connections"] == 0, 15)  # it has heard all
         await no_job_within(site, seconds=15)
         assert await site.jobs.service.list_jobs(site.people.alder.id) == []
         kept = [p for p in (tmp_path / "spool").rglob("*") if p.is_file()]
@@ -314,6 +318,34 @@ async def test_cups_prints_to_a_raw_port_and_pjl_says_whose_it_is(tmp_path: Path
         assert job.owner_id == site.people.alder.users["ada"].id
         assert await documents_of(site.jobs, job.id) == [PDF]
         assert [r.event for r in await site.refusals()] == ["intake.filtered"]
+
+
+@pytest.mark.parametrize("hostile", [True, False], ids=["hostile", "harmless"])
+@pytest.mark.parametrize("protocol", ["lpd", "raw"])
+async def test_postscript_that_changes_a_printer_waits_for_the_operator(
+    tmp_path: Path, protocol: str, *, hostile: bool
+) -> None:
+    body = b"%!PS\n" + (b"0 exitserver" if hostile else b"(exitserver) show showpage") + b"\n"
+    if protocol == "lpd":
+        async with an_lpd_site(tmp_path) as (site, server):
+            file = tmp_path / "report.ps"
+            file.write_bytes(body)
+            uri = f"lpd://127.0.0.1:{server.port}/direct"
+            assert await backend("lpd", uri, file, user="ada", title="x") == 0
+            job, noted = await the_job(site), await site.refusals()
+            kept = await documents_of(site.jobs, job.id)
+    else:
+        async with a_raw_site(tmp_path, sources={"127.0.0.1": "Ada"}) as (site, port):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(UEL + b"@PJL ENTER LANGUAGE=POSTSCRIPT\r\n" + body + UEL)
+            writer.close()
+            job, noted = await a_job_within(site, seconds=15), await site.refusals()
+            kept = await documents_of(site.jobs, job.id)
+    assert kept == [body]
+    assert (Hold.NEW in job.holds, [r.detail.get("operators") for r in noted]) == (
+        (True, ["exitserver"]) if hostile else (False, [])
+    )
+    assert ("It is PostScript that may change its printer: exitserver." in job.message) is hostile
 
 
 async def test_a_raw_job_is_its_sources_or_nobodys(tmp_path: Path) -> None:
