@@ -7,7 +7,7 @@ from control_plane.audit.models import AuditChain, AuditEvent
 from control_plane.cards.models import Card
 from control_plane.commands.models import Command, PrimaryEpoch
 from control_plane.database import Base
-from control_plane.domains.models import Domain
+from control_plane.domains.models import Domain, DomainCertificate, DomainLogo
 from control_plane.enrolment.models import EnrolmentRequest, GatewayCertificate, GatewayCode
 from control_plane.feed.models import FeedRow, FeedStream
 from control_plane.gateways.models import Gateway, GatewayAccount, GatewayState
@@ -44,6 +44,8 @@ __all__ = [
     "Card",
     "Command",
     "Domain",
+    "DomainCertificate",
+    "DomainLogo",
     "EnrolmentRequest",
     "FeedRow",
     "FeedStream",

@@ -5,21 +5,32 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from cheroot.server import HTTPConnection
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
+from control_plane.domains.hosts import Shown
 from control_plane.pki.certificates import CertificateFiles
 
 log = logging.getLogger(__name__)
 
 _THREADS: Final = 24
 _TIMEOUT_SECONDS: Final = 10  # Nobody holds a thread longer by saying nothing.
+_LOOK_SECONDS: Final = 3.0  # A certificate that was brought is shown after so long.
 _MAX_HEADER: Final = 64 * 1024
 _MAX_BODY: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    stamp: str
+    context: ssl.SSLContext
+    looked_at: float
 
 
 class _Adapter(BuiltinSSLAdapter):
@@ -52,7 +63,7 @@ class WebServer:
         app: Callable[..., Any],
         files: CertificateFiles,
         *,
-        find_certificate: Callable[[str], CertificateFiles | None] = lambda _host: None,
+        find_certificate: Callable[[str], Shown | None] = lambda _host: None,
     ) -> None:
         self._server = Server(
             (host, port), app, numthreads=_THREADS, server_name="spoolhouse",
@@ -64,19 +75,11 @@ class WebServer:
         self._server.error_log = _log  # type: ignore[method-assign, assignment]
         adapter = _Adapter(str(files.certificate), str(files.key))
         adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[str, _Kept] = {}
         self._find_certificate = find_certificate
         adapter.context.sni_callback = self._choose_context
         self._server.ssl_adapter = adapter
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
-
-    def use_certificate(self, host: str, files: CertificateFiles) -> ssl.SSLContext:
-        """Show this certificate to whoever asks for this host."""
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(files.certificate, files.key)
-        self._contexts[host.lower()] = context
-        return context
 
     def start(self) -> None:
         """Listen.
@@ -110,11 +113,23 @@ class WebServer:
     ) -> None:
         if name is None:
             return
-        context = self._contexts.get(name.lower())
-        if context is None and (files := self._find_certificate(name.lower())):
-            context = self.use_certificate(name, files)
+        context = self._context_of(name.lower())
         if context is not None:
             connection.context = context
+
+    def _context_of(self, host: str) -> ssl.SSLContext | None:
+        """What to show for a host; what was found is looked up again after some seconds."""
+        kept, now = self._contexts.get(host), time.monotonic()
+        if kept is not None and now - kept.looked_at < _LOOK_SECONDS:
+            return kept.context
+        shown = self._find_certificate(host)
+        if shown is None:
+            self._contexts.pop(host, None)
+            return None
+        is_same = kept is not None and kept.stamp == shown.stamp
+        context = kept.context if kept is not None and is_same else shown.context()
+        self._contexts[host] = _Kept(shown.stamp, context, now)
+        return context
 
 
 def _log(message: str = "", level: int = logging.INFO, *, traceback: bool = False) -> None:

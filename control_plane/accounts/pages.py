@@ -1,4 +1,4 @@
-"""Settings of an account, and of its domains' brand."""
+"""Settings of an account."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from sqlalchemy.orm import Session
 from control_plane.accounts import service as accounts
 from control_plane.accounts.schemas import AccountChanges
 from control_plane.database import utc_now
-from control_plane.domains import service as domains
-from control_plane.domains.schemas import DomainChanges
 from control_plane.errors import SpoolhouseError
 from control_plane.grants import service as grants
 from control_plane.grants.schemas import NewGrant
@@ -24,7 +22,6 @@ from control_plane.web.caller import (
     permissions,
     reading,
     requires,
-    tenant,
     writing,
 )
 from control_plane.web.forms import Form, read
@@ -68,22 +65,6 @@ def change() -> ResponseReturnValue:
         return _page(session, form), 422
 
 
-@bp.post("/domains/<domain_id>")
-@requires(Permission.CHANGE_SETTINGS)
-def brand(domain_id: str) -> ResponseReturnValue:
-    form = Form(
-        {name: request.form.get(name, "").strip() for name in ("brand_name", "brand_color")}
-    )
-    body = read(DomainChanges, form)
-    if body is None:
-        flash(_("A colour is written #rrggbb."), "error")
-    else:
-        with writing() as session:
-            domains.update(session, tenant(), domain_id, body, actor())
-        flash(_("Saved."))
-    return redirect(url_for("settings.show"), 303)
-
-
 @bp.post("/grants")
 @requires(Permission.CHANGE_SETTINGS)
 def let_in() -> ResponseReturnValue:
@@ -112,7 +93,6 @@ def send_out(grant_id: str) -> ResponseReturnValue:
 def _page(session: Session, form: Form) -> str:
     shown: Mapping[str, Any] = {
         "licence": accounts.licence(session, account_id()),
-        "domains": domains.list_domains(session, tenant()),
         "grants": [
             grant
             for grant in grants.list_grants(session, account_id())

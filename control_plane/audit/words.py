@@ -83,6 +83,11 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("grant.used", "ok"): mark("%(who)s of the vendor looked in"),
     ("grant.revoked", "ok"): mark("%(who)s ended the look of the vendor"),
     ("job.released", "ok"): mark("%(who)s released a job"),
+    ("domain.changed", "ok"): mark("%(who)s changed the look of the domain %(what)s"),
+    ("domain.deleted", "ok"): mark("%(who)s removed the domain %(what)s"),
+    ("domain.lost", "ok"): mark("The domain %(what)s was taken over by who holds its DNS"),
+    ("domain.certificate-brought", "ok"): mark("%(who)s brought a certificate for %(what)s"),
+    ("domain.certificate-removed", "ok"): mark("%(who)s removed the certificate of %(what)s"),
     ("job.canceled", "ok"): mark("%(who)s deleted a job"),
 }
 _COMMANDS: Final[Mapping[str, str]] = {

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from control_plane.domains.models import Domain
+from control_plane.domains.models import Domain, DomainCertificate, DomainLogo
 from control_plane.tenants import Tenant
 
 
@@ -29,4 +29,30 @@ def find_by_name(session: Session, tenant: Tenant, name: str) -> Domain | None:
 def list_domains(session: Session, tenant: Tenant) -> Sequence[Domain]:
     return session.scalars(
         select(Domain).where(Domain.tenant == str(tenant)).order_by(Domain.created_at, Domain.id)
+    ).all()
+
+
+def count_verified(session: Session, tenant: Tenant) -> int:
+    query = select(func.count()).select_from(Domain)
+    return (
+        session.scalar(query.where(Domain.tenant == str(tenant), Domain.verified_at.is_not(None)))
+        or 0
+    )
+
+
+def find_logo(session: Session, domain_id: str) -> DomainLogo | None:
+    """Of a domain that was looked up for its tenant or its host."""
+    return session.get(DomainLogo, domain_id)
+
+
+def find_certificate(session: Session, domain_id: str) -> DomainCertificate | None:
+    """Of a domain that was looked up for its tenant or its host."""
+    return session.get(DomainCertificate, domain_id)
+
+
+def list_certificates(session: Session, tenant: Tenant) -> Sequence[DomainCertificate]:
+    return session.scalars(
+        select(DomainCertificate)
+        .join(Domain, DomainCertificate.domain_id == Domain.id)
+        .where(Domain.tenant == str(tenant))
     ).all()

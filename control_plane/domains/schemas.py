@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from control_plane.domains.names import canonical_host
 from control_plane.schemas import Body, Color, View, Words
@@ -19,8 +19,8 @@ class NewDomain(Body):
 
 class DomainChanges(Body):
     brand_name: Words | None = None
-    brand_color: Color | None = None
-    brand_logo_svg: Annotated[str, Field(max_length=50_000)] | None = None
+    brand_color: Color | Literal[""] | None = None
+    brand_side_color: Color | Literal[""] | None = None
 
 
 class DomainView(View):
@@ -31,4 +31,5 @@ class DomainView(View):
     challenge: str
     brand_name: str
     brand_color: str
+    brand_side_color: str
     version: int

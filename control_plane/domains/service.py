@@ -29,6 +29,9 @@ BY_DNS: Final = "dns"
 BY_PARENT: Final = "parent"
 
 list_domains = repository.list_domains
+list_certificates = repository.list_certificates
+find_certificate = repository.find_certificate
+find_logo = repository.find_logo
 find_verified = repository.find_verified
 
 
@@ -52,7 +55,7 @@ def create(session: Session, tenant: Tenant, new: NewDomain, by: Actor) -> Domai
     )
     session.add(domain)
     session.flush()
-    _audit(session, tenant, domain, "domain.claimed", by)
+    record(session, tenant, domain, "domain.claimed", by)
     return domain
 
 
@@ -76,7 +79,7 @@ def update(
     changes.check_version(domain, expected_version)
     changes.apply(domain, body)
     session.flush()
-    _audit(session, tenant, domain, "domain.changed", by)
+    record(session, tenant, domain, "domain.changed", by)
     return domain
 
 
@@ -100,12 +103,12 @@ def verify(
             raise ConflictError("this domain belongs to somebody else here", "name")
         holder.verified_name = holder.verified_at = holder.verified_by = None
         session.flush()
-        _audit(session, tenants.from_text(holder.tenant), holder, "domain.lost", by)
+        record(session, tenants.from_text(holder.tenant), holder, "domain.lost", by)
     domain.verified_name = domain.name
     domain.verified_at = utc_now()
     domain.verified_by = verified_by
     session.flush()
-    _audit(session, tenant, domain, "domain.verified", by)
+    record(session, tenant, domain, "domain.verified", by)
     return domain
 
 
@@ -126,8 +129,10 @@ def check_and_verify(
         verified_by = BY_PARENT
     else:
         raise ConflictError(
-            f"DNS shows no TXT record {CHALLENGE_PREFIX}.{domain.name} with {domain.challenge}",
+            "DNS shows no TXT record %(record)s with %(value)s",
             "name",
+            record=f"{CHALLENGE_PREFIX}.{domain.name}",
+            value=domain.challenge,
         )
     with database.writing() as session:
         return verify(session, tenant, domain_id, by, verified_by=verified_by)
@@ -160,13 +165,21 @@ def vouch(
 
 
 def delete(session: Session, tenant: Tenant, domain_id: str, by: Actor) -> None:
+    """Give a domain up.
+
+    Raises:
+        ConflictError: It is the last one at which people can sign in.
+    """
     domain = get_domain(session, tenant, domain_id)
+    if domain.verified_at and repository.count_verified(session, tenant) == 1:
+        raise ConflictError("this is the last verified domain; nobody could sign in without it")
     session.delete(domain)
     session.flush()
-    _audit(session, tenant, domain, "domain.deleted", by)
+    record(session, tenant, domain, "domain.deleted", by)
 
 
-def _audit(session: Session, tenant: Tenant, domain: Domain, event: str, by: Actor) -> None:
+def record(session: Session, tenant: Tenant, domain: Domain, event: str, by: Actor) -> None:
+    """Tell the audit what was done to a domain."""
     audit.record(
         session, tenant, event, by, subject_kind="domain", subject_id=domain.id,
         detail={"name": domain.name, "verified_by": domain.verified_by},

@@ -12,6 +12,8 @@ from control_plane import tenants
 from control_plane.audit import service as audit
 from control_plane.audit.models import AuditEvent
 from control_plane.audit.words import people
+from control_plane.domains import certificates
+from control_plane.domains import service as domains
 from control_plane.gateways import things
 from control_plane.jobs.models import Job
 from control_plane.now import repository
@@ -93,6 +95,7 @@ class Now:
     printers: Sequence[PrinterNow]  # those that ask for somebody
 
     @property
+    certificates: Sequence[tuple[str, datetime]]  # the domain's id and when they end, if soon
     def gateways(self) -> Sequence[GatewayNow]:
         return [gateway for site in self.sites for gateway in site.gateways]
 
@@ -124,6 +127,11 @@ def look(session: Session, account_id: AccountId, now: datetime) -> Now:
     )
 
 
+        certificates=[
+            (row.domain_id, row.ends_at)
+            for row in domains.list_certificates(session, tenants.account(account_id))
+            if certificates.ends_soon(row, now)
+        ],
 def _printers(session: Session, account_id: AccountId, now: datetime) -> Sequence[PrinterNow]:
     states = things.states(session, account_id, "printers", now)
     asking = {

@@ -213,6 +213,34 @@ def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
         )
     yield from _licence(now)
 
+    yield from _certificates(now, link)
+
+
+    names = {gateway.id: gateway.name for gateway in now.gateways}
+    for waiting in now.waiting_links[:MOST_PRINTERS]:
+        name = names.get(waiting.gateway_id, _("a gateway that is gone"))
+        href = link("parked.show_parked", gateway_id=waiting.gateway_id)
+        if waiting.halted_at is not None:
+            yield Trouble(
+                "bad",
+                _("Two boxes claim to be gateway %(name)s", name=name),
+                _("Both go on printing. What they say is taken in when you have chosen one."),
+                href,
+                _("Choose"),
+            )
+        else:
+            yield Trouble(
+                "warn",
+                ngettext(
+                    "%(num)s line of gateway %(name)s could not be taken in",
+                    "%(num)s lines of gateway %(name)s could not be taken in",
+                    waiting.rows,
+                    name=name,
+                ),
+                _("Nothing is lost: it is kept in order, and everything else goes on."),
+                href,
+                _("Look"),
+            )
 
 def _asking_printers(now: Now, link: Link) -> Iterator[Trouble]:
     for printer in now.printers[:MOST_PRINTERS]:
@@ -313,6 +341,20 @@ def _licence(now: Now) -> Iterator[Trouble]:
 
 def _site_line(site: SiteNow, now: Now, link: Link) -> SiteLine:
     enrolled = [gateway for gateway in site.gateways if gateway.is_enrolled]
+def _certificates(now: Now, link: Link) -> Iterator[Trouble]:
+    for domain_id, ends_at in now.certificates[:MOST_PRINTERS]:
+        moment = format_moment(ends_at, now.at)
+        yield Trouble(
+            "bad" if ends_at <= now.at else "warn",
+            _("A certificate of your pages ended: %(moment)s", moment=moment)
+            if ends_at <= now.at
+            else _("A certificate of your pages ends: %(moment)s", moment=moment),
+            _("Then browsers warn everybody who comes. Printing does not need it."),
+            link("domains.show_domain", domain_id=domain_id),
+            _("Renew"),
+        )
+
+
     here = [gateway for gateway in enrolled if gateway.is_here]
     heard = max((g.heard_at for g in enrolled if g.heard_at), default=None)
     return SiteLine(

@@ -68,6 +68,7 @@ def _account() -> Iterator[tuple[str, Sequence[Place | None]]]:
         _("Account"),
         (
             _place(_("Settings"), "settings.show", Permission.SEE_SETTINGS),
+            _place(_("Domains"), "domains.list_domains", Permission.SEE_SETTINGS),
             _place(_("API"), "api_docs.show", Permission.SEE_SETTINGS),
         ),
     )
@@ -87,7 +88,13 @@ def _vendor() -> Iterator[tuple[str, Sequence[Place | None]]]:
         ),
     )
     yield (_("Look back"), (_place(_("Audit"), "audit.list_events", Permission.SEE_AUDIT),))
-    yield (_("Vendor"), (_place(_("API"), "api_docs.show", Permission.SEE_SETTINGS),))
+    yield (
+        _("Vendor"),
+        (
+            _place(_("Domains"), "domains.list_domains", Permission.SEE_SETTINGS),
+            _place(_("API"), "api_docs.show", Permission.SEE_SETTINGS),
+        ),
+    )
 
 
 def _place(title: str, endpoint: str, permission: Permission) -> Place | None:

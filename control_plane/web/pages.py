@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from control_plane.domains import brand
+from control_plane.domains import service as domains
 from control_plane.errors import NotFoundError, TooManyError
-from control_plane.request import caller, find_caller, host_domain, host_tenant, parts
+from control_plane.request import caller, find_caller, host_domain, host_tenant, parts, reading
 from control_plane.security import cookies, sessions, signing_in
 from control_plane.security.routes import requires
 from control_plane.security.signing_in import SignInRefusedError
@@ -19,7 +20,6 @@ from shared.i18n import LANGUAGES, gettext, ngettext
 
 _ = gettext
 bp = Blueprint("web", __name__)
-_COLOR: Final = re.compile(r"#[0-9a-f]{6}")
 _YEAR: Final = 365 * 86_400
 
 
@@ -92,12 +92,28 @@ def choose_language() -> ResponseReturnValue:
 
 @bp.get("/brand.css")
 def brand_style() -> ResponseReturnValue:
-    """Give the host's own colour; nothing but a checked #rrggbb gets into the sheet."""
+    """Give the colours of the host's own brand."""
     domain = host_domain()
-    color = domain.brand_color if domain and _COLOR.fullmatch(domain.brand_color) else ""
-    rgb = ", ".join(str(int(color[n : n + 2], 16)) for n in (1, 3, 5)) if color else ""
-    rule = f":root{{--tblr-primary:{color};--tblr-primary-rgb:{rgb};}}" if color else ""
-    return Response(rule, mimetype="text/css")
+    return Response(brand.style(domain) if domain else "", mimetype="text/css")
+
+
+@bp.get("/brand/logo")
+def brand_logo() -> ResponseReturnValue:
+    """Give the host's own logo: a picture, which no browser is to take for anything else."""
+    domain = host_domain()
+    if domain is None:
+        raise NotFoundError("page")
+    with reading() as session:
+        return picture(domains.find_logo(session, domain.id))
+
+
+def picture(logo: Any) -> Response:
+    if logo is None:
+        raise NotFoundError("page")
+    answer = Response(logo.data, mimetype=logo.media_type)
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer.headers["Cache-Control"] = "private, max-age=3600"  # Its address names its stamp.
+    return answer
 
 
 def _door(message: str) -> str:

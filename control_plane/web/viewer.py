@@ -54,7 +54,8 @@ class Viewer:
 @dataclass(frozen=True, slots=True)
 class Brand:
     name: str
-    color: str
+    is_styled: bool
+    logo_stamp: str
 
 
 def read_as_caller() -> None:
@@ -88,6 +89,7 @@ def context() -> dict[str, Any]:
         "navigation": navigation.sections,
         "brand": Brand(
             name=(domain.brand_name if domain else "") or "Spoolhouse",
-            color=domain.brand_color if domain else "",
+            is_styled=bool(domain and (domain.brand_color or domain.brand_side_color)),
+            logo_stamp=domain.logo_stamp if domain else "",
         ),
     }

@@ -188,6 +188,7 @@ def test_a_vendor_makes_an_account_with_its_address_and_its_owner_comes_in(
         page = walk.page
         walk.sign_in(site.url("vic"), "vic", PASSWORD)
         page.get_by_role("link", name="Add an account").click()
+        page.wait_for_url("**/accounts/new")
         walk.look()
         walk.fill(name="Dogwood", short_name="dogwood", owner="dora")
         walk.press("Add the account")
@@ -237,10 +238,12 @@ def test_an_administrator_adds_a_printer_and_a_queue_imports_500_people_and_adds
 
         walk.go(site.url("alder", "/users"))
         page.get_by_role("link", name="Import people").click()
+        page.wait_for_url("**/users/import")
         walk.look()
         page.get_by_label("CSV file").set_input_files(file)
         walk.press("Check the file")
         page.wait_for_selector("#import")
+        page.wait_for_load_state()
         walk.look()
         walk.says("500 people would be added or changed.", 120)
         walk.says("The same as in line 9.")
@@ -252,6 +255,7 @@ def test_an_administrator_adds_a_printer_and_a_queue_imports_500_people_and_adds
         page.get_by_role("link", name="To the people").click()
         page.get_by_label("Name, user name or e-mail").fill("p499")
         page.keyboard.press("Enter")
+        page.wait_for_url("**/users?q=p499*")
         walk.look()
         page.get_by_role("link", name="Person 499").click()
         walk.fill(number="0011AA223344")
