@@ -93,9 +93,9 @@ class Now:
     audit: Sequence[AuditEvent]
     names: Mapping[str, str]
     printers: Sequence[PrinterNow]  # those that ask for somebody
+    certificates: Sequence[tuple[str, datetime]]  # the domain's id and when they end, if soon
 
     @property
-    certificates: Sequence[tuple[str, datetime]]  # the domain's id and when they end, if soon
     def gateways(self) -> Sequence[GatewayNow]:
         return [gateway for site in self.sites for gateway in site.gateways]
 
@@ -124,14 +124,14 @@ def look(session: Session, account_id: AccountId, now: datetime) -> Now:
         audit=events,
         names=repository.names(session, account_id, jobs, people(events)),
         printers=_printers(session, account_id, now),
-    )
-
-
         certificates=[
             (row.domain_id, row.ends_at)
             for row in domains.list_certificates(session, tenants.account(account_id))
             if certificates.ends_soon(row, now)
         ],
+    )
+
+
 def _printers(session: Session, account_id: AccountId, now: datetime) -> Sequence[PrinterNow]:
     states = things.states(session, account_id, "printers", now)
     asking = {

@@ -212,35 +212,8 @@ def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
             _("Look"),
         )
     yield from _licence(now)
-
     yield from _certificates(now, link)
 
-
-    names = {gateway.id: gateway.name for gateway in now.gateways}
-    for waiting in now.waiting_links[:MOST_PRINTERS]:
-        name = names.get(waiting.gateway_id, _("a gateway that is gone"))
-        href = link("parked.show_parked", gateway_id=waiting.gateway_id)
-        if waiting.halted_at is not None:
-            yield Trouble(
-                "bad",
-                _("Two boxes claim to be gateway %(name)s", name=name),
-                _("Both go on printing. What they say is taken in when you have chosen one."),
-                href,
-                _("Choose"),
-            )
-        else:
-            yield Trouble(
-                "warn",
-                ngettext(
-                    "%(num)s line of gateway %(name)s could not be taken in",
-                    "%(num)s lines of gateway %(name)s could not be taken in",
-                    waiting.rows,
-                    name=name,
-                ),
-                _("Nothing is lost: it is kept in order, and everything else goes on."),
-                href,
-                _("Look"),
-            )
 
 def _asking_printers(now: Now, link: Link) -> Iterator[Trouble]:
     for printer in now.printers[:MOST_PRINTERS]:
@@ -339,8 +312,6 @@ def _licence(now: Now) -> Iterator[Trouble]:
     yield Trouble("warn", title, says, "", "")
 
 
-def _site_line(site: SiteNow, now: Now, link: Link) -> SiteLine:
-    enrolled = [gateway for gateway in site.gateways if gateway.is_enrolled]
 def _certificates(now: Now, link: Link) -> Iterator[Trouble]:
     for domain_id, ends_at in now.certificates[:MOST_PRINTERS]:
         moment = format_moment(ends_at, now.at)
@@ -355,6 +326,8 @@ def _certificates(now: Now, link: Link) -> Iterator[Trouble]:
         )
 
 
+def _site_line(site: SiteNow, now: Now, link: Link) -> SiteLine:
+    enrolled = [gateway for gateway in site.gateways if gateway.is_enrolled]
     here = [gateway for gateway in enrolled if gateway.is_here]
     heard = max((g.heard_at for g in enrolled if g.heard_at), default=None)
     return SiteLine(
