@@ -30,6 +30,7 @@ PAGES: Final = (
     "control_plane.sites.pages",
     "control_plane.gateways.pages",
     "control_plane.commands.pages",
+    "control_plane.parked.pages",
     "control_plane.readers.pages",
     "control_plane.terminals.pages",
     "control_plane.users.pages",

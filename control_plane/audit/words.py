@@ -54,6 +54,11 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("gateway.facts-missing", "refused"): mark("A gateway no longer keeps all that was asked for"),
     ("gateway.parked", "refused"): mark("Two boxes use one gateway's identity; both are parked"),
     ("gateway.unparked", "ok"): mark("%(who)s chose the box that is the gateway"),
+    ("gateway.rows-retried", "ok"): mark("%(who)s let what %(what)s said be taken in again"),
+    ("gateway.rows-retried", "refused"): mark(
+        "%(who)s tried again what %(what)s said; it could not be taken in"
+    ),
+    ("gateway.rows-given-up", "ok"): mark("%(who)s gave up something that %(what)s said"),
     ("link.refused", "refused"): mark("A gateway got a message that the primary did not sign"),
     ("command.refused", "refused"): mark("A gateway got a command that it does not believe"),
     ("gateway.serves", "ok"): mark("The gateway %(what)s serves this account from now on"),
@@ -78,16 +83,16 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("licence.extended", "ok"): mark("%(who)s extended the licence"),
     ("domain.claimed", "ok"): mark("%(who)s claimed the domain %(what)s"),
     ("domain.verified", "ok"): mark("The domain %(what)s was verified"),
-    ("role.created", "ok"): mark("%(who)s made the role %(what)s"),
-    ("grant.given", "ok"): mark("%(who)s let the vendor look in for a time"),
-    ("grant.used", "ok"): mark("%(who)s of the vendor looked in"),
-    ("grant.revoked", "ok"): mark("%(who)s ended the look of the vendor"),
-    ("job.released", "ok"): mark("%(who)s released a job"),
     ("domain.changed", "ok"): mark("%(who)s changed the look of the domain %(what)s"),
     ("domain.deleted", "ok"): mark("%(who)s removed the domain %(what)s"),
     ("domain.lost", "ok"): mark("The domain %(what)s was taken over by who holds its DNS"),
     ("domain.certificate-brought", "ok"): mark("%(who)s brought a certificate for %(what)s"),
     ("domain.certificate-removed", "ok"): mark("%(who)s removed the certificate of %(what)s"),
+    ("role.created", "ok"): mark("%(who)s made the role %(what)s"),
+    ("grant.given", "ok"): mark("%(who)s let the vendor look in for a time"),
+    ("grant.used", "ok"): mark("%(who)s of the vendor looked in"),
+    ("grant.revoked", "ok"): mark("%(who)s ended the look of the vendor"),
+    ("job.released", "ok"): mark("%(who)s released a job"),
     ("job.canceled", "ok"): mark("%(who)s deleted a job"),
 }
 _COMMANDS: Final[Mapping[str, str]] = {

@@ -267,7 +267,25 @@ def _things(nouns: Any) -> None:
     revoke = _leaf(gateway, "revoke", "things.revoke_gateway", "end a gateway for good")
     _owner(revoke)
     revoke.add_argument("--gateway", required=True, metavar="NAME")
+    _parked(gateway)
     _devices(nouns)
+
+
+def _parked(gateway: Any) -> None:
+    for name, run, says in (
+        ("parked", "list_parked", "list what it said and the primary could not take in"),
+        ("retry", "retry", "try to take in what it said about one thing again"),
+        ("give-up", "give_up", "never take in what it said about one thing"),
+        ("boxes", "list_boxes", "list the boxes that claim to be this gateway"),
+        ("choose", "choose", "choose the box that is the gateway; the other one is off"),
+    ):
+        leaf = _leaf(gateway, name, f"parked.{run}", says)
+        _owner(leaf)
+        leaf.add_argument("--gateway", required=True, metavar="NAME")
+        if name in ("retry", "give-up"):
+            leaf.add_argument("--entity", required=True, help="as the list names it: job:ID")
+        if name == "choose":
+            leaf.add_argument("--box", required=True, metavar="BOOT_ID", help="as boxes names it")
 
 
 def _devices(nouns: Any) -> None:

@@ -12,6 +12,7 @@ from control_plane.gateways import service as gateways
 from control_plane.gateways import words
 from control_plane.gateways.schemas import NewGateway
 from control_plane.now import service as now
+from control_plane.parked import service as parked
 from control_plane.security.permissions import Permission
 from control_plane.sites.pages import sites_page
 from control_plane.web.caller import (
@@ -85,7 +86,9 @@ def _values(session: Session, gateway_id: str) -> dict[str, Any]:
     state = gateways.states(session, [gateway.id]).get(gateway.id)
     people = now.count_people(session, account_id()) if tenant().account_id else 0
     is_own = gateway.tenant == str(tenant())
+    waiting = parked.list_waiting(session, tenant()) if is_own else ()
     return {
         "gateway": gateway,
+        "waits": next((row for row in waiting if row.gateway_id == gateway.id), None),
         "view": words.view(gateway, state, utc_now(), people=people, is_own=is_own),
     }

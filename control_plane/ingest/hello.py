@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -16,6 +16,7 @@ from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
+from control_plane.errors import InvalidError
 from control_plane.feed import signed_pages as pages
 from control_plane.gateways import service as gateways
 from control_plane.ingest import marks
@@ -79,6 +80,8 @@ class Reception:
         session, now = self._session, self._now
         known = self._halts.get(gateway_id)
         halt = known[0] if known else self._note_boot(gateway_id, said)
+        if known:
+            self._keep_boot(gateway_id, said)  # So that a person sees both, and which still calls.
         lanes, events = {}, []
         for lane in Lane:
             lane_said = said.lanes.get(lane.value)
@@ -158,22 +161,8 @@ class Reception:
     def _note_boot(self, gateway_id: GatewayId, said: Hello) -> GatewayHalt | None:
         """Remember the start of an agent. One that another followed and is back is a twin."""
         session, now = self._session, self._now
-        boots = self._boots.setdefault(gateway_id, [])
-        newest = max((boot.ordinal for boot in boots), default=None)
-        known = next((boot for boot in boots if boot.boot_id == said.boot_id), None)
-        if known is None:
-            ordinal = (newest or 0) + 1
-            boot = GatewayBoot(
-                gateway_id=gateway_id, boot_id=said.boot_id, ordinal=ordinal, seen_at=now
-            )
-            session.add(boot)
-            for old in [old for old in boots if old.seen_at < now - _BOOTS_KEPT]:
-                session.delete(old)
-                boots.remove(old)
-            boots.append(boot)
-            return None
-        known.seen_at = now
-        if known.ordinal == newest:
+        boot = self._keep_boot(gateway_id, said)
+        if boot.ordinal == max(each.ordinal for each in self._boots[gateway_id]):
             return None
         halt = GatewayHalt(gateway_id=gateway_id, reason=TWO_BOXES, at=now)
         session.add(halt)
@@ -181,6 +170,30 @@ class Reception:
         self._halts[gateway_id] = [halt]
         _audit(session, gateway_id, "gateway.parked", {"reason": TWO_BOXES})
         return halt
+
+    def _keep_boot(self, gateway_id: GatewayId, said: Hello) -> GatewayBoot:
+        session, now = self._session, self._now
+        boots = self._boots.setdefault(gateway_id, [])
+        known = next((boot for boot in boots if boot.boot_id == said.boot_id), None)
+        facts = said.lanes.get(Lane.FACTS.value)
+        told = {
+            "version": said.agent_version[:40],
+            "clock": said.time.isoformat(timespec="seconds"),
+            "rows": facts.next_seq - 1 if facts else 0,
+        }
+        if known is not None:
+            known.seen_at, known.said = now, told
+            return known
+        for old in [old for old in boots if old.seen_at < now - _BOOTS_KEPT]:
+            session.delete(old)
+            boots.remove(old)
+        ordinal = max((boot.ordinal for boot in boots), default=0) + 1
+        boot = GatewayBoot(
+            gateway_id=gateway_id, boot_id=said.boot_id, ordinal=ordinal, seen_at=now, said=told
+        )
+        session.add(boot)
+        boots.append(boot)
+        return boot
 
 
 def beat(session: Session, gateway_id: GatewayId) -> HelloAnswer:
@@ -217,18 +230,40 @@ def find_halt(session: Session, gateway_id: GatewayId) -> GatewayHalt | None:
     return session.get(GatewayHalt, gateway_id)
 
 
-def resolve_halt(session: Session, gateway_id: GatewayId, by: Actor) -> bool:
-    """Let the box that speaks next be the gateway; a person has switched the other one off."""
+def list_boots(session: Session, gateway_id: GatewayId) -> Sequence[GatewayBoot]:
+    """List the starts that were seen under a gateway's identity, the last heard first."""
+    return session.scalars(
+        select(GatewayBoot)
+        .where(GatewayBoot.gateway_id == gateway_id)
+        .order_by(GatewayBoot.seen_at.desc(), GatewayBoot.ordinal.desc())
+    ).all()
+
+
+def resolve_halt(session: Session, gateway_id: GatewayId, by: Actor, *, chosen: str = "") -> bool:
+    """Let one box be the gateway again; a person has switched the other one off.
+
+    ``chosen`` names the start of the box that stays: should the other one speak, both are parked
+    again. Without it, whichever speaks next is the gateway.
+
+    Raises:
+        InvalidError: No such start was seen.
+    """
     halt = session.get(GatewayHalt, gateway_id)
     if halt is None:
         return False
+    boots = {boot.boot_id: boot for boot in list_boots(session, gateway_id)}
+    if chosen and chosen not in boots:
+        raise InvalidError("boot_id", "no such box was heard")
     session.delete(halt)
-    session.execute(delete(GatewayBoot).where(GatewayBoot.gateway_id == gateway_id))
+    if chosen:
+        boots[chosen].ordinal = max(boot.ordinal for boot in boots.values()) + 1
+    else:
+        session.execute(delete(GatewayBoot).where(GatewayBoot.gateway_id == gateway_id))
     session.flush()
     gateway = gateways.get_by_id(session, gateway_id)
     audit.record(
         session, from_text(gateway.tenant), "gateway.unparked", by, subject_kind="gateway",
-        subject_id=gateway_id,
+        subject_id=gateway_id, detail={"name": gateway.name, "boot_id": chosen},
     )  # fmt: skip
     return True
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
@@ -53,6 +54,8 @@ class GatewayBoot(Base):
     boot_id: Mapped[str] = mapped_column(primary_key=True)
     ordinal: Mapped[int]
     seen_at: Mapped[datetime]
+    # What tells two boxes apart for a person: its version, its clock, how much it has told.
+    said: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class GatewayHalt(Base):

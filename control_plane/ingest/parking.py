@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+)
 from sqlalchemy.orm import Session
 
 from control_plane import bulk
@@ -22,6 +28,8 @@ from shared.messages import codec
 from shared.messages.envelope import Batch, RowText
 
 log = logging.getLogger(__name__)
+
+WAITS: Final = "waits for an earlier row of the same thing"
 
 
 def apply_or_park(session: Session, batches: Sequence[tuple[GatewayId, Batch]]) -> int:
@@ -97,7 +105,7 @@ def _one_by_one(session: Session, gateway_id: GatewayId, batch: Batch, waiting: 
     count = 0
     for row in batch.rows:
         if row.entity in waiting:
-            reason: str | None = "waits for an earlier row of the same thing"
+            reason: str | None = WAITS
         else:
             reason = _try(session, [(gateway_id, row)])
         if reason is not None:
@@ -112,9 +120,11 @@ def _try(session: Session, rows: Sequence[tuple[GatewayId, RowText]]) -> str | N
     try:
         with session.begin_nested():
             handlers.apply(session, rows)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, PendingRollbackError):
         raise  # The database is away or busy: nothing is wrong with the rows.
     except Exception as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
         # Whatever a row makes our code do, it must not stop the rows of others.
         if len(rows) == 1:
             gateway_id, row = rows[0]

@@ -14,6 +14,7 @@ from control_plane.gateways import service as gateways
 from control_plane.jobs import requests, words
 from control_plane.jobs import service as jobs
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
+from control_plane.parked import service as parked
 from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
 from control_plane.users import service as users
@@ -254,6 +255,7 @@ def _values(session: Session, job_id: JobId) -> dict[str, Any]:
         "tone": tone,
         "summary": words.summary(job, names, now),
         "old": words.old_news(job, names, home, now),
+        "is_unread": parked.is_parked(session, job.gateway_id, f"job:{job.id}"),
         "why": words.why_not_printed(job, now),
         "hops": words.way(job, detail.timeline, detail.counts, names, wished),
         "pages": words.pages_by_source(job, detail.counts),

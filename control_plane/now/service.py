@@ -17,6 +17,8 @@ from control_plane.domains import service as domains
 from control_plane.gateways import things
 from control_plane.jobs.models import Job
 from control_plane.now import repository
+from control_plane.parked import service as parked
+from control_plane.parked.service import Waiting
 from control_plane.printers.words import PrinterHow
 from control_plane.printers.words import how as printer_how
 from shared.i18n import current_zone
@@ -93,6 +95,7 @@ class Now:
     audit: Sequence[AuditEvent]
     names: Mapping[str, str]
     printers: Sequence[PrinterNow]  # those that ask for somebody
+    waiting_links: Sequence[Waiting]  # gateways of which something could not be taken in
     certificates: Sequence[tuple[str, datetime]]  # the domain's id and when they end, if soon
 
     @property
@@ -124,6 +127,7 @@ def look(session: Session, account_id: AccountId, now: datetime) -> Now:
         audit=events,
         names=repository.names(session, account_id, jobs, people(events)),
         printers=_printers(session, account_id, now),
+        waiting_links=parked.list_waiting(session, tenants.account(account_id)),
         certificates=[
             (row.domain_id, row.ends_at)
             for row in domains.list_certificates(session, tenants.account(account_id))

@@ -177,6 +177,7 @@ def _calm_note(now: Now) -> str:
 
 
 def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
+    yield from _parked(now, link)
     for gateway in now.gateways:
         if not gateway.is_enrolled:
             yield _not_enrolled(gateway, link)
@@ -213,6 +214,34 @@ def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
         )
     yield from _licence(now)
     yield from _certificates(now, link)
+
+
+def _parked(now: Now, link: Link) -> Iterator[Trouble]:
+    names = {gateway.id: gateway.name for gateway in now.gateways}
+    for waiting in now.waiting_links[:MOST_PRINTERS]:
+        name = names.get(waiting.gateway_id, _("a gateway that is gone"))
+        href = link("parked.show_parked", gateway_id=waiting.gateway_id)
+        if waiting.halted_at is not None:
+            yield Trouble(
+                "bad",
+                _("Two boxes claim to be gateway %(name)s", name=name),
+                _("Both go on printing. What they say is taken in when you have chosen one."),
+                href,
+                _("Choose"),
+            )
+        else:
+            yield Trouble(
+                "warn",
+                ngettext(
+                    "%(num)s line of gateway %(name)s could not be taken in",
+                    "%(num)s lines of gateway %(name)s could not be taken in",
+                    waiting.rows,
+                    name=name,
+                ),
+                _("Nothing is lost: it is kept in order, and everything else goes on."),
+                href,
+                _("Look"),
+            )
 
 
 def _asking_printers(now: Now, link: Link) -> Iterator[Trouble]:

@@ -16,6 +16,7 @@ from control_plane.gateways.api import rest as gateways
 from control_plane.grants.api import rest as grants
 from control_plane.groups.api import rest as groups
 from control_plane.jobs.api import rest as jobs
+from control_plane.parked.api import rest as parked
 from control_plane.printers.api import rest as printers
 from control_plane.queues.api import rest as queues
 from control_plane.readers.api import rest as readers
@@ -44,6 +45,7 @@ RESTS: Final[tuple[Rest, ...]] = (
     sites,
     gateways,
     commands,
+    parked,
     printers,
     queues,
     readers,

@@ -290,6 +290,8 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
         "ServeAccount": {"account_id": things.get("served_id")},
         "ReleaseJob": {"printer_id": things.get("printer_id", new_id())},
         "CancelJobs": {"job_ids": [things.get("job_id", new_id())]},
+        "ParkedEntity": {"entity": "job:x"},
+        "ChosenBox": {"boot_id": "x"},
         "ReassignJob": {"owner_id": things.get("user_id")},
         "NewUpload": {
             "queue_id": things.get("queue_id", new_id()),

@@ -37,6 +37,9 @@ ELSEWHERE = {
     "/printers/<printer_id>/identify": 409,
     "/printers/<printer_id>/diagnose": 409,
     "/gateways/<gateway_id>/diagnose": 409,
+    "/gateways/<gateway_id>/parked/retry": 409,
+    "/gateways/<gateway_id>/parked/give-up": 409,
+    "/gateways/<gateway_id>/halt/resolve": 409,
     "/jobs/uploads": 409,
 }
 World = Mapping[str, Holding]
