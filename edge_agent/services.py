@@ -15,6 +15,7 @@ from edge_agent.intake.lpd_server import LpdServer
 from edge_agent.intake.raw_server import RawServer
 from edge_agent.intake.tls import key_pin, listener_context
 from edge_agent.intake.upload_door import UploadDoor
+from edge_agent.jobs import incoming
 from edge_agent.keeper import Wanted
 from edge_agent.output.ipp_identify import identify
 from edge_agent.parts import Parts
@@ -112,6 +113,7 @@ class Catalogue:
             trusted_hosts=self._host_names(),
             state_dir=parts.state_dir,
             identify=identify,
+            time_out_seconds=time_out_of(setting),
         )
 
     def _lpd(self, setting: ServiceSetting) -> Service:
@@ -193,3 +195,16 @@ class Catalogue:
             clock=parts.clock,
             host_names=self._host_names,
         )
+
+
+def time_out_of(setting: ServiceSetting) -> int:
+    """How long a job waits for its next document.
+
+    Raises:
+        ValueError: That is no time-out.
+    """
+    seconds = setting.options.get("multiple_operation_time_out", incoming.DEFAULT_SECONDS)
+    shortest, longest = incoming.SHORTEST_SECONDS, incoming.LONGEST_SECONDS
+    if not isinstance(seconds, int) or not shortest <= seconds <= longest:
+        raise ValueError(f"multiple_operation_time_out is {shortest} to {longest} seconds")
+    return seconds

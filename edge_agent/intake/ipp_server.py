@@ -34,6 +34,7 @@ from edge_agent.intake.queues import Queues
 from edge_agent.intake.request_rules import check_request, check_version
 from edge_agent.intake.subscriptions import Subscriptions
 from edge_agent.intake.targets import Directory, Target, Targets, job_number_in, path_of, token_in
+from edge_agent.jobs import incoming
 from edge_agent.jobs.service import JobService
 from edge_agent.service import Health
 from shared.clock import Clock
@@ -72,6 +73,7 @@ class IppServer:
         limits: IntakeLimits | None = None,
         state_dir: Path | None = None,
         identify: Identify | None = None,
+        time_out_seconds: int = incoming.DEFAULT_SECONDS,
     ) -> None:
         self._limits = limits or IntakeLimits()
         self._targets = Targets(directory)
@@ -80,8 +82,13 @@ class IppServer:
         self._authorities: dict[tuple[str, str], str] = {}
         board = StatusBoard(clock, state_dir / "queues.json" if state_dir else None)
         queues = Queues(
-            clock, sorted(ipp_operations.OPERATIONS), has_tls=tls is not None, board=board
+            clock,
+            sorted(ipp_operations.OPERATIONS),
+            has_tls=tls is not None,
+            board=board,
+            time_out_seconds=time_out_seconds,
         )
+        jobs.incoming.time_out_seconds = time_out_seconds
         subscriptions = Subscriptions(clock)
         self.desk = Desk(
             jobs,

@@ -38,7 +38,6 @@ JOB_CREATION: Final = (
     "job-hold-until",
     "requesting-user-name",
 )
-TIME_OUT_SECONDS: Final = 300
 IDENTIFY_ACTIONS: Final = ("display", "sound")
 
 # What 'job-template' names in requested-attributes, beside <template>-default/-supported/-ready.
@@ -220,7 +219,6 @@ def _description(face: QueueFace) -> list[Attribute]:
         a.boolean("job-ids-supported", value=True),
         a.ranges("job-k-octets-supported", (0, 4 << 20)),
         a.boolean("multiple-document-jobs-supported", value=True),
-        a.integer("multiple-operation-time-out", TIME_OUT_SECONDS),
         a.keyword("multiple-operation-time-out-action", "abort-job"),
         a.language("natural-language-configured", face.language),
         a.enum("operations-supported", *face.operations),

@@ -14,6 +14,7 @@ from edge_agent.intake.printer_attributes import PrinterAttributes, QueueFace
 from edge_agent.intake.queue_status import QueueStatus, StatusBoard
 from edge_agent.intake.targets import Target
 from edge_agent.intake.templates import SETTABLE as SETTABLE_OF_A_JOB
+from edge_agent.jobs import incoming
 from shared.clock import Clock
 from shared.i18n import gettext as _
 from shared.ids import QueueId
@@ -46,6 +47,7 @@ class Queues:
         *,
         has_tls: bool,
         board: StatusBoard,
+        time_out_seconds: int = incoming.DEFAULT_SECONDS,
         capabilities: Mapping[QueueId, Capabilities] | None = None,
     ) -> None:
         self._clock = clock
@@ -53,6 +55,7 @@ class Queues:
         self._has_tls = has_tls
         self._capabilities = capabilities or {}
         self._board = board
+        self._more = (*MORE, a.integer("multiple-operation-time-out", time_out_seconds))
         self._faces: dict[tuple[str, str, bool], tuple[Target, PrinterAttributes]] = {}
 
     def capabilities(self, target: Target) -> Capabilities:
@@ -71,7 +74,7 @@ class Queues:
         """Give the constant attributes, made anew when the queue's record has changed."""
         if target.token is not None:  # Nothing that knows a token is remembered.
             return PrinterAttributes(
-                self._face(target, authority, secure=secure, loopback=loopback), MORE
+                self._face(target, authority, secure=secure, loopback=loopback), self._more
             )
         key = (target.path, authority, secure)
         known = self._faces.get(key)
@@ -80,7 +83,7 @@ class Queues:
         if len(self._faces) >= _MOST_REMEMBERED:
             self._faces.clear()
         face = self._face(target, authority, secure=secure, loopback=loopback)
-        made = PrinterAttributes(face, MORE)
+        made = PrinterAttributes(face, self._more)
         self._faces[key] = (target, made)
         return made
 

@@ -10,6 +10,7 @@ from typing import Any
 from edge_agent.jobs import words
 from edge_agent.jobs.changes import Changer
 from edge_agent.jobs.errors import IllegalTransitionError, JobExistsError
+from edge_agent.jobs.incoming import Incoming
 from edge_agent.jobs.model import Document, Job, NewJob
 from edge_agent.jobs.store import JobStore
 from edge_agent.jobs.transaction import Transaction, find_job
@@ -27,11 +28,14 @@ Judge = Callable[[], str]
 class Receiver:
     """Takes jobs in; the intake side of ``JobService``."""
 
-    def __init__(self, store: JobStore, spool: Spool, clock: Clock, changer: Changer) -> None:
+    def __init__(
+        self, store: JobStore, spool: Spool, clock: Clock, changer: Changer, incoming: Incoming
+    ) -> None:
         self._store = store
         self._spool = spool
         self._clock = clock
         self._changer = changer
+        self._incoming = incoming
 
     async def accept(
         self,
@@ -66,6 +70,7 @@ class Receiver:
         holds = new.holds | {Hold.INCOMING}
         job = self._new_job(new, JobId(new_id()), holds, last_document=False)
         await self._store.submit(lambda tx: tx.insert_job(job))
+        self._incoming.hear(job.number)
         return job
 
     async def add_document(
@@ -80,9 +85,10 @@ class Receiver:
     ) -> Job:
         began = self._clock.monotonic()
         job, number = await self._store.submit(lambda tx: _expecting(tx, job_id))
-        sealed = await self._spool.receive(
-            job.account_id, job_id, DocumentId(new_id()), number, body
-        )
+        with self._incoming.receiving(job.number):
+            sealed = await self._spool.receive(
+                job.account_id, job_id, DocumentId(new_id()), number, body
+            )
         remark = judge() if judge is not None else ""
 
         def work(tx: Transaction) -> Job:

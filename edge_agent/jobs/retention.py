@@ -15,6 +15,7 @@ from typing import Final
 from edge_agent.jobs import rows, words
 from edge_agent.jobs.changes import Changer
 from edge_agent.jobs.errors import JobStoreError, SpoolFullError
+from edge_agent.jobs.incoming import Incoming
 from edge_agent.jobs.store import JobStore
 from edge_agent.jobs.transaction import Transaction, select_jobs
 from edge_agent.spool.spool import Spool
@@ -25,7 +26,6 @@ from shared.messages.events import AccountForgotten
 
 TICK_SECONDS: Final = 5.0
 AT_ONCE: Final = 50  # jobs in one transaction: intake waits for no longer than that takes
-INCOMING_FOR: Final = timedelta(minutes=5)  # multiple-operation-time-out
 FINAL_FOR: Final = timedelta(days=7)  # how long a final job can be looked up
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,14 @@ log = logging.getLogger(__name__)
 class Retention:
     """The clock that erases."""
 
-    def __init__(self, store: JobStore, spool: Spool, clock: Clock, changer: Changer) -> None:
+    def __init__(
+        self, store: JobStore, spool: Spool, clock: Clock, changer: Changer, incoming: Incoming
+    ) -> None:
         self._store = store
         self._spool = spool
         self._clock = clock
         self._changer = changer
+        self._incoming = incoming
         self._wal_is_due = True  # what an earlier process left there
         self._destroying = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -121,11 +124,12 @@ class Retention:
         return len(over)
 
     def _abort_incomplete(self, tx: Transaction) -> int:
-        before = rows.to_milliseconds(self._clock.now() - INCOMING_FOR)
+        before = rows.to_milliseconds(self._incoming.silent_since())
         waiting = select_jobs(
             tx.connection,
-            "last_document = 0 AND state < 7 AND created_at <= ? LIMIT ?",
-            (before, AT_ONCE),
+            "last_document = 0 AND state < 7 AND created_at <= ?"
+            " AND number NOT IN (SELECT value FROM json_each(?)) LIMIT ?",
+            (before, self._incoming.still_heard(), AT_ONCE),
         )
         for job in waiting:
             if Hold.INCOMING in job.holds and job.state is JobState.PENDING_HELD:

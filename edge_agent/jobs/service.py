@@ -12,6 +12,7 @@ from edge_agent.jobs import queries, words
 from edge_agent.jobs.changes import Changer
 from edge_agent.jobs.counting import Counter, Counting
 from edge_agent.jobs.errors import DocumentGoneError, IllegalTransitionError, JobNotFoundError
+from edge_agent.jobs.incoming import Incoming
 from edge_agent.jobs.model import Actor, Document, Job, NewJob
 from edge_agent.jobs.receiving import Body, Judge, Receiver
 from edge_agent.jobs.recovery import recover
@@ -40,9 +41,10 @@ class JobService:
         self._on_canceled: list[Callable[[Job], None]] = []
         self._on_reordered: list[Callable[[Job, Job | None], None]] = []
         self.changer = Changer(clock.now, self._tell, spool.erase_soon)
-        self._receiver = Receiver(store, spool, clock, self.changer)
+        self.incoming = Incoming(clock)
+        self._receiver = Receiver(store, spool, clock, self.changer, self.incoming)
         self.counting = Counting(store, spool, clock, self.changer, counter)
-        self.retention = Retention(store, spool, clock, self.changer)
+        self.retention = Retention(store, spool, clock, self.changer, self.incoming)
         self.tapped_at: dict[JobId, float] = {}  # until the first byte leaves
 
     async def start(self) -> None:

@@ -20,6 +20,7 @@ from edge_agent.identity.authentication import Authentication
 from edge_agent.intake.ipp_server import IppServer
 from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.tls import listener_context
+from edge_agent.jobs import incoming
 from edge_agent.jobs.transaction import Transaction
 from shared.clock import SystemClock
 from shared.ipp.build import request
@@ -127,6 +128,7 @@ async def an_intake_site(
     limits: IntakeLimits | None = None,
     both_accounts: bool = False,
     known: People | None = None,
+    time_out_seconds: int = incoming.DEFAULT_SECONDS,
     **job_options: Any,
 ) -> AsyncIterator[IntakeSite]:
     """Run the site; the pull queue wants sign-in over TLS, the direct queue takes names."""
@@ -162,6 +164,7 @@ async def an_intake_site(
             port=0,
             tls=listener_context(folder / "identity", ["localhost"]),
             limits=limits,
+            time_out_seconds=time_out_seconds,
         )
         await server.start()
         stack.push_async_callback(server.stop)

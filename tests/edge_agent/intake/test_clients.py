@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from edge_agent.intake.attributes import keyword
+from edge_agent.services import time_out_of
 from shared.ipp.enums import Operation
 from shared.ipp.message import Group
 from shared.job_states import Hold
+from shared.messages.records import ServiceSetting
 from tests.support.intake import IntakeSite, an_intake_site
 from tests.support.jobs import documents_of
 from tests.support.private_cups import PrivateCups, private_cups
@@ -62,6 +64,22 @@ async def test_values_keep_the_rules_that_clients_fail_without(tmp_path: Path) -
         media = found.list_words("media-supported")
         assert len(media) == len(set(media))
         assert set(found.list_words("media-ready")) <= set(media)
+
+
+@pytest.mark.parametrize(
+    ("option", "seconds"), [({}, 300), ({"multiple_operation_time_out": 90}, 90)]
+)
+async def test_the_time_out_of_jobs_is_a_setting_and_advertised(
+    tmp_path: Path, option: dict[str, Any], seconds: int
+) -> None:
+    wanted = time_out_of(ServiceSetting(options=option))
+    async with an_intake_site(tmp_path, time_out_seconds=wanted) as site:
+        found = await answer(site, "multiple-operation-time-out")
+        assert found.get_integer("multiple-operation-time-out") == seconds
+        assert site.jobs.service.incoming.time_out_seconds == seconds
+    for bad in (0, 59, 100_000, "90", None):
+        with pytest.raises(ValueError, match="multiple_operation_time_out"):
+            time_out_of(ServiceSetting(options={"multiple_operation_time_out": bad}))
 
 
 async def test_the_database_of_media_is_given_only_by_name(tmp_path: Path) -> None:

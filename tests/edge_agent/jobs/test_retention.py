@@ -72,6 +72,55 @@ async def test_a_job_whose_documents_never_came_is_aborted(jobs: Jobs, clock: Mo
     assert facts_of(jobs) == []
 
 
+async def test_a_sender_is_waited_for_from_its_last_document_on(
+    jobs: Jobs, clock: MovingClock
+) -> None:
+    jobs.service.incoming.time_out_seconds = 60
+    job = await jobs.service.create(a_new_job())
+    silent = await jobs.service.create(a_new_job())
+    clock.advance(50)
+    await jobs.service.add_document(job.id, format="a/b", name="1", body=b"one", last=False)
+    clock.advance(50)
+    await jobs.service.retention.tick()
+    assert state_of(jobs, job.id) is JobState.PENDING_HELD
+    assert state_of(jobs, silent.id) is JobState.ABORTED
+    clock.advance(11)
+    await jobs.service.retention.tick()
+    assert state_of(jobs, job.id) is JobState.ABORTED
+
+
+async def test_a_document_that_comes_slowly_is_waited_for(jobs: Jobs, clock: MovingClock) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 100_000
+            clock.advance(299)
+            await jobs.service.retention.tick()
+
+    job = await jobs.service.create(a_new_job())
+    await jobs.service.add_document(job.id, format="a/b", name="1", body=slowly(), last=True)
+    assert state_of(jobs, job.id) is JobState.PENDING_HELD
+    assert await documents_of(jobs, job.id) == [b"x" * 300_000]
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+async def test_what_came_of_an_aborted_job_is_erased_at_once(
+    jobs: Jobs, clock: MovingClock, size: int
+) -> None:
+    job = await jobs.service.create(a_new_job(keep_after_printing=True))
+    body = MARKER * size
+    await jobs.service.add_document(job.id, format="a/b", name="1", body=body, last=False)
+    (document,) = await jobs.service.list_documents(job.id)
+    wrapped = document.recipients[0].wrapped_key
+    clock.advance(301)
+    await jobs.service.retention.tick()
+    assert state_of(jobs, job.id) is JobState.ABORTED
+    assert await documents_of(jobs, job.id) == []
+    await jobs.service.retention.tick()
+    assert list(files_under(jobs.state / "keys")) == []
+    assert list(files_under(jobs.spool.folder / "documents")) == []
+    assert places_of(wrapped, jobs.state) == []
+
+
 async def test_the_days_key_and_the_wal_are_gone_with_the_last_document(
     jobs: Jobs, clock: MovingClock
 ) -> None:
