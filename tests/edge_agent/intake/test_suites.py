@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tomllib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from edge_agent.jobs.model import Job
 from edge_agent.jobs.runner import Runner
 from edge_agent.output.ipp import IppDriver
 from shared.clock import SystemClock
+from tests.support.counts import count
 from tests.support.intake import SUITES, IntakeSite, an_intake_site, ipptool
 from tests.support.ippeveprinter import ippeveprinter
 from tests.support.samples import write_rasters, write_samples
 
+Proof = Callable[[str], None]
 ALLOWED = tomllib.loads((Path(__file__).parent / "allowed_skips.toml").read_text())
 SUITE_NAMES = ("ipp-1.1", "ipp-2.0", "ipp-2.1", "ipp-2.2", "get-printer-attributes-suite")
 
@@ -61,48 +63,64 @@ async def a_printing_site(folder: Path) -> AsyncIterator[IntakeSite]:
                 await runner.stop()
 
 
-async def run_suite(site: IntakeSite, suites: Path, name: str, *flags: str, secure: bool) -> int:
-    uri = site.uri("direct", secure=secure)
+EXPECTED = {"ipp-1.1": 46, "ipp-2.0": 47, "ipp-2.1": 48, "ipp-2.2": 49, "ipp-everywhere": 480}
+PATIENCE_SECONDS = count(170, 900)
+
+pytestmark = [pytest.mark.scaled, pytest.mark.timeout(PATIENCE_SECONDS + 60)]
+
+
+async def check_suite(
+    site: IntakeSite, suites: Path, name: str, *flags: str, secure: bool, proof: Proof
+) -> None:
+    """Run a suite: all that ran passed, and only what is allowed to was skipped."""
     result = await ipptool(
         "-tI",
         *flags,
         "-f",
         "document-a4.pdf",
-        uri,
+        site.uri("direct", secure=secure),
         f"{name}.test",
         cwd=suites,
-        timeout_seconds=170,
+        timeout_seconds=PATIENCE_SECONDS,
     )
     assert result.failed == [], result.output[-4000:]
     allowed = Counter(test for skip in ALLOWED["skip"] for test in skip["tests"])
-    skipped = Counter(result.skipped)
-    assert skipped == (allowed if name.startswith("ipp-") else Counter())
+    assert Counter(result.skipped) == (allowed if name.startswith("ipp-") else Counter())
     assert result.code == 0, result.output[-4000:]
-    return len(result.passed)
+    assert len(result.passed) == EXPECTED.get(name, 7)
+    proof(f"{len(result.passed)} passed, 0 failed, {len(result.skipped)} skipped as listed")
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("name", SUITE_NAMES)
 async def test_a_suite_passes_without_a_fail(
-    tmp_path: Path, suites: Path, name: str, secure: bool
+    tmp_path: Path, suites: Path, name: str, *, secure: bool, proof: Proof
 ) -> None:
     versions = {"ipp-2.2": ("-V", "2.2"), "ipp-2.1": ("-V", "2.1"), "ipp-2.0": ("-V", "2.0")}
     async with a_printing_site(tmp_path) as site:
-        passed = await run_suite(site, suites, name, *versions.get(name, ()), secure=secure)
-        assert passed == {"ipp-2.2": 49, "ipp-2.1": 48, "ipp-2.0": 47, "ipp-1.1": 46}.get(name, 7)
+        flags = versions.get(name, ())
+        await check_suite(site, suites, name, *flags, secure=secure, proof=proof)
 
 
-async def test_ipp_everywhere_passes_with_all_its_rasters(tmp_path: Path, suites: Path) -> None:
+async def test_ipp_everywhere_passes_with_all_its_rasters(
+    tmp_path: Path, suites: Path, proof: Proof
+) -> None:
     assert write_rasters(suites) == 180
     async with a_printing_site(tmp_path) as site:
-        assert await run_suite(site, suites, "ipp-everywhere", secure=False) == 480
+        await check_suite(site, suites, "ipp-everywhere", secure=False, proof=proof)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("flags", ["C", "L", "E"], ids=["chunked", "content-length", "upgrade"])
-@pytest.mark.parametrize("name", SUITE_NAMES)
+@pytest.mark.parametrize(
+    "how", [("C", False), ("L", False), ("E", False), ("C", True), ("L", True)],
+    ids=["chunked", "content-length", "upgrade", "chunked-tls", "content-length-tls"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", [*SUITE_NAMES, "ipp-everywhere"])
 async def test_a_suite_passes_however_its_bodies_come(
-    tmp_path: Path, suites: Path, name: str, flags: str
+    tmp_path: Path, suites: Path, name: str, how: tuple[str, bool], proof: Proof
 ) -> None:
+    flag, secure = how
+    if name == "ipp-everywhere":
+        write_rasters(suites)
     async with a_printing_site(tmp_path) as site:
-        assert await run_suite(site, suites, name, f"-{flags}", secure=False) > 0
+        await check_suite(site, suites, name, f"-{flag}", secure=secure, proof=proof)
