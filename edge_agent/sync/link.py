@@ -278,6 +278,8 @@ class Link:
             await self._hello_wanted.wait()
             self._hello_wanted.clear()
             self._answered.clear()
+            # One name for all repeats: where the primary is slow, its answer to the first counts.
+            self._hello_id = secrets.token_hex(8)
             patience = _HELLO_SECONDS
             while self._up.is_set() and not self._answered.is_set():
                 self._unheard.clear()
@@ -305,7 +307,6 @@ class Link:
     async def _say_hello(self) -> None:
         trouble = {lane: sender.trouble for lane, sender in self._senders.items()}
         lanes = await self._parts.store.read(lambda c: _lanes(c, trouble))
-        self._hello_id = secrets.token_hex(8)
         said = Hello(
             v=hello.VERSION,
             hello_id=self._hello_id,
@@ -376,12 +377,13 @@ class Link:
 
     async def _on_hello(self, answer: HelloAnswer) -> None:
         if answer.hello_id not in {"", self._hello_id}:
-            return  # The answer to an earlier Hello.
+            return  # The answer to an earlier Hello, or a further one to this.
         if answer.hello_id:
             # Only what echoes our Hello is surely of now: a broker may keep and repeat the rest.
             self._primary_time = answer.time, self._parts.clock.monotonic()
             self._commands.primary_epoch = answer.primary_epoch
             self._trust(answer.signing_keys)
+            self._hello_id = ""
             self._answered.set()
             self._beat()
             self._known_released = answer.known_released

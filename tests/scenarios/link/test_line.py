@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -16,6 +16,7 @@ from shared.ids import GatewayId
 from tests.support.line import Primary, a_gateway, until
 
 MOST_SECONDS_UNHEARD: Final = 2.5
+SLOW_SECONDS: Final = 3.0
 
 
 async def test_facts_arrive_once_and_are_acknowledged(primary: Primary, tmp_path: Path) -> None:
@@ -56,6 +57,27 @@ async def test_the_line_is_back_within_two_seconds_of_the_primary_s_listening(
     assert primary.count("card.tapped") == 3
     proof(f"told {took:.1f} s after the primary listens again")
     assert took < MOST_SECONDS_UNHEARD
+
+
+async def test_a_primary_that_is_slow_to_answer_is_asked_again_and_its_first_answer_counts(
+    primary: Primary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each answer comes too late, and what is asked anew makes it slower."""
+    listener = primary.link.listener
+    assert listener is not None
+    say = listener.say
+
+    def say_slowly(*what: Any) -> bool:
+        time.sleep(SLOW_SECONDS)
+        return say(*what)
+
+    monkeypatch.setattr(listener, "say", say_slowly)
+    identity = primary.enrol(primary.new_gateway("Hall"), tmp_path / "box")
+    async with a_gateway(primary, tmp_path / "box", identity, heartbeat_seconds=60) as box:
+        await until(box.link._up.is_set, "the broker takes it")
+        began = time.monotonic()
+        await box.connected()
+        assert time.monotonic() - began < 1.5 * SLOW_SECONDS
 
 
 def presence(primary: Primary, gateway_id: GatewayId) -> str:
