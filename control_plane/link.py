@@ -54,12 +54,12 @@ class Link:
         self._keys, self._vault = keys, vault
         # Two processes with one certificate would throw each other off.
         given = settings.elsewhere.name if settings.elsewhere is not None else ""
-        self._name = given or primaries.new_name(KIND)
+        self.name = given or primaries.new_name(KIND)
         self._admission = DatabaseAdmission(database)
         self._broker = self._make_broker() if settings.elsewhere is None else None
         self._attendance: Attendance | None = None
         self.listener: Listener | None = None
-        self.roles = RoleKeeper(self._admission, self._publish, self._revoke, self._name)
+        self.roles = RoleKeeper(self._admission, self._publish, self._revoke, self.name)
 
     @property
     def broker(self) -> Broker:
@@ -77,7 +77,7 @@ class Link:
         with self._database.writing() as session:
             group = primaries.join(session, self._keys, self._vault).share_group
         self._attendance = Attendance(
-            self._database, self._name, KIND, serves=lambda: self.is_up, on_taken=self._take
+            self._database, self.name, KIND, serves=lambda: self.is_up, on_taken=self._take
         )
         self._attendance.start()
         if self._broker is not None:
@@ -150,10 +150,10 @@ class Link:
         elsewhere = self._settings.elsewhere
         if elsewhere is None:
             port = self.broker.listeners.own_port
-            return LinkSettings(port, self._name, self._certificate(), authority, group=group)
+            return LinkSettings(port, self.name, self._certificate(), authority, group=group)
         return LinkSettings(
             elsewhere.port,
-            self._name,
+            self.name,
             self._certificate(),
             elsewhere.authority or authority,
             host=elsewhere.host,
@@ -164,7 +164,7 @@ class Link:
     def _certificate(self) -> CertificateFiles:
         # One name for all processes' files: what an ended process left is written over.
         return certificates.for_process(
-            self._keys.authority, self._settings.folder, self._name, utc_now(), file_name=KIND
+            self._keys.authority, self._settings.folder, self.name, utc_now(), file_name=KIND
         )
 
     def _came_up(self) -> None:

@@ -61,7 +61,7 @@ class Primary:
         self.keys = KeyRing.open_or_create(settings.keys)
         self.vault = Vault.open_or_create(settings.keys)
         self.link = Link(_link_settings(settings), self.database, self.keys, self.vault)
-        self._schedule = schedule.create(self.database)
+        self._schedule = schedule.create(self.database, self.link.name)
         self._web: WebServer | None = None
         self._stopping = threading.Event()
         self.failed = False
