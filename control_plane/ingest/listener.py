@@ -45,6 +45,7 @@ Answer = Callable[[], object]  # what is said after the commit
 _ROWS: Final = frozenset({Up.FACTS, Up.TELEMETRY})
 _RECEIVE_MAXIMUM: Final = 500
 _AT_ONCE: Final = 500  # messages in one transaction
+_MOST_BYTES: Final = 192 * 1024  # of their payloads, which is some thousand rows
 _MAX_WAITING: Final = 5_000
 _RETRY_SECONDS: Final = 1.0
 _BACKOFF: Final = Backoff(first_seconds=0.2, unreachable_cap_seconds=1.0, refused_cap_seconds=5.0)
@@ -65,7 +66,7 @@ class LinkSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
+class Message:
     gateway_id: GatewayId
     what: Up
     delivery: Delivery
@@ -88,7 +89,7 @@ class Listener:
         self._signer = signer
         self._on_up = on_up
         self._on_control = on_control
-        self._inbox: queue.Queue[_Message] = queue.Queue(_MAX_WAITING)
+        self._inbox: queue.Queue[Message] = queue.Queue(_MAX_WAITING)
         self._stopping = threading.Event()
         self._worker = threading.Thread(target=self._run, name="ingest", daemon=True)
         self.pusher = Pusher(database, self.say, settings.name, self._greet)
@@ -161,7 +162,7 @@ class Listener:
             delivery.done()
             return
         try:
-            self._inbox.put_nowait(_Message(*read, delivery))
+            self._inbox.put_nowait(Message(*read, delivery))
         except queue.Full:
             # Not acknowledged: the gateway sends it again.
             log.warning("too many messages wait; one of gateway %s was left out", read[0])
@@ -172,7 +173,7 @@ class Listener:
             if not messages:
                 continue
             try:
-                self._process(messages)
+                self.process(messages)
             except SQLAlchemyError as error:
                 log.warning("ingest: the database does not take it, trying again: %s", error)
                 self._one_by_one(messages)
@@ -180,24 +181,24 @@ class Listener:
                 log.exception("ingest")
                 self._one_by_one(messages)
 
-    def _take(self) -> list[_Message]:
+    def _take(self) -> list[Message]:
         try:
-            messages = [self._inbox.get(timeout=0.2)]
+            first = self._inbox.get(timeout=0.2)
         except queue.Empty:
             return []
-        while len(messages) < _AT_ONCE:
-            try:
-                messages.append(self._inbox.get_nowait())
-            except queue.Empty:
-                break
-        # Two primaries lock the marks of two gateways in the same order.
-        return sorted(messages, key=lambda message: message.gateway_id)
+        return portion(first, self._next)
 
-    def _one_by_one(self, messages: list[_Message]) -> None:
+    def _next(self) -> Message | None:
+        try:
+            return self._inbox.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _one_by_one(self, messages: list[Message]) -> None:
         """Find the message that the others need not wait for."""
         for message in messages:
             try:
-                self._process([message])
+                self.process([message])
             except SQLAlchemyError as error:
                 # Not acknowledged above: the gateway sends it again.
                 log.warning("ingest: gateway %s: %s", message.gateway_id, error)
@@ -207,7 +208,8 @@ class Listener:
                 log.exception("ingest: gateway %s, %s", message.gateway_id, message.what)
                 message.delivery.done()
 
-    def _process(self, messages: list[_Message]) -> None:
+    def process(self, messages: Sequence[Message]) -> None:
+        """Apply messages in one transaction, commit, and only then answer and acknowledge."""
         answers: list[Answer] = []
         begun = time.monotonic()
         with self._database.writing() as session:
@@ -221,7 +223,7 @@ class Listener:
             message.delivery.done()
         log.debug("%d messages in %.3f s", len(messages), time.monotonic() - begun)
 
-    def _apply_facts(self, session: Session, messages: Sequence[_Message]) -> list[Answer]:
+    def _apply_facts(self, session: Session, messages: Sequence[Message]) -> list[Answer]:
         """Apply rows of all gateways together; returns what to say after the commit."""
         if not messages:
             return []
@@ -239,7 +241,7 @@ class Listener:
         }
         return [partial(self.say, key[0], Down.ACK, ack) for key, ack in newest.items()]
 
-    def _apply_words(self, session: Session, messages: Sequence[_Message]) -> list[Answer]:
+    def _apply_words(self, session: Session, messages: Sequence[Message]) -> list[Answer]:
         """Take Hellos, heartbeats, wills and questions, in their order."""
         said = [
             (message, word)
@@ -283,7 +285,17 @@ class Listener:
         return [partial(self.say, gateway_id, Down.HELLO, reception.beat(gateway_id))]
 
 
-def _read(message: _Message, read: Callable[[bytes], T]) -> T | None:
+def portion(first: Message, following: Callable[[], Message | None]) -> list[Message]:
+    """Take what is there for one transaction, a bounded amount."""
+    messages, size = [first], len(first.delivery.payload)
+    while len(messages) < _AT_ONCE and size < _MOST_BYTES and (message := following()) is not None:
+        messages.append(message)
+        size += len(message.delivery.payload)
+    # Two primaries lock the marks of two gateways in the same order.
+    return sorted(messages, key=lambda message: message.gateway_id)
+
+
+def _read(message: Message, read: Callable[[bytes], T]) -> T | None:
     """Read a message; None where it is not readable, which is told to the log."""
     try:
         return read(message.delivery.payload)

@@ -16,7 +16,7 @@ from control_plane.audit.models import AuditEvent
 from control_plane.database import Database
 from control_plane.gateways import service as gateways
 from control_plane.ingest import facts, marks
-from control_plane.ingest.listener import LinkSettings, Listener, _Message
+from control_plane.ingest.listener import LinkSettings, Listener, Message
 from control_plane.pki.certificates import CertificateFiles
 from control_plane.vault import Vault
 from shared.clock import SystemClock
@@ -148,13 +148,13 @@ def test_what_was_not_committed_is_not_acknowledged(
         return True
 
     monkeypatch.setattr(listener, "say", say_it)
-    message = _Message(gateway, Up.FACTS, Delivery("", payload, lambda: None))
+    message = Message(gateway, Up.FACTS, Delivery("", payload, lambda: None))
     listener._database = Refusing(database)  # type: ignore[assignment]
     with pytest.raises(OperationalError):
-        listener._process([message])
+        listener.process([message])
     assert (said, seen(database)) == ([], [])
     listener._database = database
-    listener._process([message])
+    listener.process([message])
     assert ([ack.upto_seq for ack in said], seen(database)) == ([1], ["seen.1"])
 
 
