@@ -33,7 +33,7 @@ from shared.ids import GatewayId
 from shared.messages import codec, envelope, topics
 from shared.messages.codec import MessageError
 from shared.messages.feed import FeedAsk
-from shared.messages.hello import Hello, Presence, PresenceState
+from shared.messages.hello import Ack, Hello, Presence, PresenceState
 from shared.messages.topics import Down, Up
 from shared.mqtt import Backoff, Connection, Delivery, Options
 
@@ -48,6 +48,10 @@ _AT_ONCE: Final = 500  # messages in one transaction
 _MOST_BYTES: Final = 192 * 1024  # of their payloads, which is some thousand rows
 _MAX_WAITING: Final = 5_000
 _RETRY_SECONDS: Final = 1.0
+# The broker gives a gateway's batches to several primaries in turns: one that overtook another is
+# looked at again for so long, before the gateway is asked for what seems to be missing.
+_OVERTAKEN_SECONDS: Final = 0.4
+_LOOK_AGAIN_SECONDS: Final = 0.02
 _BACKOFF: Final = Backoff(first_seconds=0.2, unreachable_cap_seconds=1.0, refused_cap_seconds=5.0)
 
 
@@ -70,6 +74,7 @@ class Message:
     gateway_id: GatewayId
     what: Up
     delivery: Delivery
+    came_at: float = field(default_factory=time.monotonic)
 
 
 class Listener:
@@ -90,6 +95,7 @@ class Listener:
         self._on_up = on_up
         self._on_control = on_control
         self._inbox: queue.Queue[Message] = queue.Queue(_MAX_WAITING)
+        self._early: list[Message] = []  # batches that came before the one before them
         self._stopping = threading.Event()
         self._worker = threading.Thread(target=self._run, name="ingest", daemon=True)
         self.pusher = Pusher(database, self.say, settings.name, self._greet)
@@ -182,11 +188,12 @@ class Listener:
                 self._one_by_one(messages)
 
     def _take(self) -> list[Message]:
+        early, self._early = self._early, []
         try:
-            first = self._inbox.get(timeout=0.2)
+            first = self._inbox.get(timeout=_LOOK_AGAIN_SECONDS if early else 0.2)
         except queue.Empty:
-            return []
-        return portion(first, self._next)
+            return early
+        return sorted([*early, *portion(first, self._next)], key=_by_gateway)
 
     def _next(self) -> Message | None:
         try:
@@ -211,33 +218,44 @@ class Listener:
     def process(self, messages: Sequence[Message]) -> None:
         """Apply messages in one transaction, commit, and only then answer and acknowledge."""
         answers: list[Answer] = []
+        early: list[Message] = []
         begun = time.monotonic()
         with self._database.writing() as session:
             ids = gateways.admitted(session, {message.gateway_id for message in messages})
             known = [message for message in messages if message.gateway_id in ids]
-            answers += self._apply_facts(session, [m for m in known if m.what in _ROWS])
+            answers += self._apply_facts(session, [m for m in known if m.what in _ROWS], early)
             answers += self._apply_words(session, [m for m in known if m.what not in _ROWS])
         for answer in answers:
             answer()
+        self._early += early
         for message in messages:
-            message.delivery.done()
+            if message not in early:
+                message.delivery.done()
         log.debug("%d messages in %.3f s", len(messages), time.monotonic() - begun)
 
-    def _apply_facts(self, session: Session, messages: Sequence[Message]) -> list[Answer]:
-        """Apply rows of all gateways together; returns what to say after the commit."""
+    def _apply_facts(
+        self, session: Session, messages: Sequence[Message], early: list[Message]
+    ) -> list[Answer]:
+        """Apply rows of all gateways together; returns what to say after the commit.
+
+        Batches that may have overtaken others on the way through another primary go to ``early``.
+        """
         if not messages:
             return []
-        batches = [
-            (message.gateway_id, batch)
+        read = [
+            (message, batch)
             for message in messages
             if (batch := _read(message, envelope.decode_batch)) is not None
         ]
-        halted = hello.halted(session, {gateway_id for gateway_id, _ in batches})
-        batches = [each for each in batches if each[0] not in halted]
+        halted = hello.halted(session, {message.gateway_id for message, _ in read})
+        read = [each for each in read if each[0].gateway_id not in halted]
+        batches = [(message.gateway_id, batch) for message, batch in read]
         acks = facts.receive_all(session, batches)
+        told = [(message, ack) for (message, _), ack in zip(read, acks, strict=True)]
+        early += [message for message, ack in told if _is_early(message, ack)]
         # The last one says it for those before it: it counts up to where it is.
         newest = {
-            (gateway_id, ack.lane): ack for (gateway_id, _), ack in zip(batches, acks, strict=True)
+            (message.gateway_id, ack.lane): ack for message, ack in told if message not in early
         }
         return [partial(self.say, key[0], Down.ACK, ack) for key, ack in newest.items()]
 
@@ -292,7 +310,16 @@ def portion(first: Message, following: Callable[[], Message | None]) -> list[Mes
         messages.append(message)
         size += len(message.delivery.payload)
     # Two primaries lock the marks of two gateways in the same order.
-    return sorted(messages, key=lambda message: message.gateway_id)
+    return sorted(messages, key=_by_gateway)
+
+
+def _by_gateway(message: Message) -> GatewayId:
+    return message.gateway_id
+
+
+def _is_early(message: Message, ack: Ack) -> bool:
+    """Whether what is missing before a batch may be at another primary, on its way to the disk."""
+    return bool(ack.want) and time.monotonic() - message.came_at < _OVERTAKEN_SECONDS
 
 
 def _read(message: Message, read: Callable[[bytes], T]) -> T | None:

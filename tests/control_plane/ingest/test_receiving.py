@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -167,3 +168,38 @@ def test_each_process_has_a_share_group_that_nobody_can_guess(
     assert all(topic.startswith("$share/") for topic in topics)
     assert groups[0] != groups[1]
     assert all(len(group) == 32 for group in groups)
+
+
+def test_a_batch_that_overtook_another_is_looked_at_again_before_it_is_asked_for(
+    database: Database, gateway: GatewayId, tmp_path: Path
+) -> None:
+    """Two primaries share a gateway's batches: the one before may be on its way at the other."""
+    start = envelope.chain_start(gateway, LANE, EPOCH)
+    rows = [a_row(n, f"seen.{n}") for n in (1, 2)]
+    says: list[Ack] = []
+    done: list[str] = []
+    listener = a_listener(database, tmp_path)
+    listener.say = lambda _gateway, _what, ack: bool(says.append(ack))  # type: ignore[method-assign]
+    header = BatchHeader(1, LANE, EPOCH, 2, envelope.chain_next(start, rows[0]).hex())
+    payload = envelope.encode_batch(header, rows[1:])
+    message = Message(gateway, Up.FACTS, Delivery("", payload, lambda: done.append("second")))
+    listener.process([message])
+    assert (says, done) == ([], [])
+    say(database, gateway, rows[:1], first=1, prev=start)  # The other primary's.
+    listener.process(listener._take())
+    assert [ack.upto_seq for ack in says] == [2]
+    assert (done, seen(database)) == (["second"], ["seen.1", "seen.2"])
+
+
+def test_what_is_really_missing_is_asked_for_after_a_moment(
+    database: Database, gateway: GatewayId, tmp_path: Path
+) -> None:
+    start = envelope.chain_start(gateway, LANE, EPOCH)
+    says: list[Ack] = []
+    listener = a_listener(database, tmp_path)
+    listener.say = lambda _gateway, _what, ack: bool(says.append(ack))  # type: ignore[method-assign]
+    header = BatchHeader(1, LANE, EPOCH, 2, start.hex())
+    payload = envelope.encode_batch(header, [a_row(2, "seen.2")])
+    delivery = Delivery("", payload, lambda: None)
+    listener.process([Message(gateway, Up.FACTS, delivery, time.monotonic() - 1)])
+    assert [(ack.upto_seq, ack.want) for ack in says] == [(0, 1)]
