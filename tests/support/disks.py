@@ -35,22 +35,22 @@ class CutDisk:
 
     def __init__(self, folder: Path, megabytes: int = 192) -> None:
         self._folder = folder
-        self._image = folder / "image"
+        self.image = folder / "image"
         folder.mkdir(parents=True, exist_ok=True)
-        with self._image.open("wb") as image:
+        with self.image.open("wb") as image:
             image.truncate(megabytes * 1024 * 1024)
-        _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(self._image))
+        _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(self.image))
 
     @contextmanager
     def mounted(self) -> Iterator[Path]:
-        with _mounted(self._image, self._folder / "live") as live:
+        with _mounted(self.image, self._folder / "live") as live:
             yield live
 
     @contextmanager
     def after_power_cut(self) -> Iterator[Path]:
         """Copy the image as it is now, and mount the copy as the next boot would."""
         copy = self._folder / "copy"
-        _run("cp", "--sparse=always", str(self._image), str(copy))
+        _run("cp", "--sparse=always", str(self.image), str(copy))
         try:
             with _mounted(copy, self._folder / "rebooted") as rebooted:
                 yield rebooted
