@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from edge_agent import doctor, enrolment, logs
@@ -19,6 +20,7 @@ from edge_agent.agent import build_agent
 from edge_agent.enrolment import EnrolmentError
 from edge_agent.instance import AlreadyRunningError, InstanceLock, running_pid
 from edge_agent.settings import Settings, SettingsError, read_settings
+from edge_agent.sync import rehearsal
 from shared.enrolment_code import CodeError
 
 log = logging.getLogger("edge_agent")
@@ -56,8 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
 
     examine = commands.add_parser("doctor", help="look for what is wrong, and say the cure")
+    examine.add_argument("--json", action="store_true")
     examine.set_defaults(run=_doctor)
-    for command in (enrol, run, status, examine):
+    rehearse = commands.add_parser("rehearsal", help="tell of a rehearsal of a cut line, or end it")
+    rehearse.add_argument("act", nargs="?", choices=("status", "end"), default="status")
+    rehearse.set_defaults(run=_rehearsal)
+    for command in (enrol, run, status, examine, rehearse):
         command.add_argument(
             "--state",
             type=Path,
@@ -115,9 +121,26 @@ def _status(asked: argparse.Namespace) -> int:
     return 0 if pid is not None and (report is None or report["ok"]) else 3
 
 
+def _rehearsal(asked: argparse.Namespace) -> int:
+    found = rehearsal.left_by_folder(asked.state)
+    if found is None:
+        print("no rehearsal goes on here")
+        return 0 if asked.act == "status" else 3
+    if asked.act == "end":
+        rehearsal.ask_to_end(asked.state)
+        print("the rehearsal ends within a second; the line is used again")
+        return 0
+    left = int(found.get("left_seconds") or 0)
+    print(f"a rehearsal goes on since {found.get('began_at')}: the line is not used")
+    print(f"it ends by itself in about {left // 60} min {left % 60} s")
+    return 0
+
+
 def _doctor(asked: argparse.Namespace) -> int:
     findings = doctor.examine(asked.state)
-    for finding in findings:
+    if asked.json:
+        print(json.dumps({"items": [asdict(finding) for finding in findings]}, indent=1))
+    for finding in [] if asked.json else findings:
         print(f"{'ok ' if finding.ok else 'BAD'} {finding.what}: {finding.says}")
         if finding.cure:
             print(f"    cure: {finding.cure}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import socket
 import ssl
 import urllib.request
@@ -20,12 +21,15 @@ from edge_agent.enrolment import EnrolmentError, Identity
 from edge_agent.instance import running_pid
 from edge_agent.settings import Settings, SettingsError, read_settings
 from edge_agent.sync.replica import Replica
+from shared.messages import topics
 from shared.messages.enrolment import AUTHORITY_PATH
 from shared.messages.records import GatewayRecord, gateway_stream
+from shared.mqtt import Connection, Options
 
 SECONDS: Final = 5.0
 BUILT_AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 CLOCKS_MAY_DIFFER: Final = timedelta(minutes=5)
+ENDS_SOON: Final = timedelta(days=7)
 LOW_BYTES: Final = 512 * 1024 * 1024
 
 
@@ -53,6 +57,8 @@ def examine(state_dir: Path) -> list[Finding]:
     primary = urlsplit(settings.primary_url)
     found += _server("primary", primary.hostname or "", primary.port or 443, identity)
     found += _server("broker", settings.broker_host, settings.broker_port, identity)
+    if all(finding.ok for finding in found if finding.what == "broker"):
+        found += _role(state_dir, settings, identity)
     found += _services(state_dir, settings)
     return found
 
@@ -102,8 +108,10 @@ def _primary_time(settings: Settings, identity: Identity) -> datetime | None:
 def _certificate(identity: Identity) -> Finding:
     ends, now = identity.expires_at, datetime.now(UTC)
     says = f"valid until {ends:%Y-%m-%d}"
-    cure = "it is renewed by itself when the line is up" if ends < now else ""
-    return Finding("certificate", ok=ends > now, says=says, cure=cure)
+    if ends > now + ENDS_SOON:
+        return Finding("certificate", ok=True, says=says)
+    cure = "it is renewed by itself when the primary is reached; see primary below"
+    return Finding("certificate", ok=False, says=says, cure=cure)
 
 
 def _room(state_dir: Path) -> Finding:
@@ -150,6 +158,43 @@ def _handshake(
         says = f"{host} ended the handshake: {error.reason}"
         cure = "look in the primary whether this gateway was revoked"
         yield Finding(what, ok=False, says=says, cure=cure)
+
+
+def _role(state_dir: Path, settings: Settings, identity: Identity) -> Iterator[Finding]:
+    """Whether the broker lets us in and gives us our role; asked as the gateway that we are.
+
+    Only while the gateway does not run: two connections of one name throw each other off.
+    """
+    if running_pid(state_dir) is not None:
+        return
+    ended: queue.Queue[str] = queue.Queue()
+    connection = Connection(
+        Options(
+            client_id=settings.gateway_id,
+            host=settings.broker_host,
+            port=settings.broker_port,
+            subscriptions=tuple(topics.down(settings.gateway_id, what) for what in topics.Down),
+        ),
+        identity.tls,
+        on_message=lambda _delivery: None,
+        on_up=lambda: ended.put(""),
+        on_down=ended.put,
+    )
+    connection.start()
+    try:
+        trouble = ended.get(timeout=SECONDS)
+    except queue.Empty:
+        trouble = "it says nothing"
+    finally:
+        connection.stop()
+    if trouble:
+        cure = (
+            "look in the primary whether this gateway was revoked, and at what spoolhouse doctor "
+            "says there of the broker's roles; a revoked gateway is enrolled again with a new code"
+        )
+        yield Finding("role", ok=False, says=f"the broker does not let us in: {trouble}", cure=cure)
+        return
+    yield Finding("role", ok=True, says="the broker lets us in and gives us what is ours")
 
 
 def _services(state_dir: Path, settings: Settings) -> Iterator[Finding]:
