@@ -10,9 +10,13 @@ from sqlalchemy.orm import Session
 from control_plane.cards import service as cards
 from control_plane.cards.schemas import NewCard
 from control_plane.errors import ConflictError, ForbiddenError, SpoolhouseError
+from control_plane.groups import service as groups
+from control_plane.profile import service as profile
+from control_plane.profile.pages import session_view
 from control_plane.roles import service as roles
 from control_plane.security import words
 from control_plane.security.permissions import Permission
+from control_plane.tokens import service as tokens
 from control_plane.users import service as users
 from control_plane.users.schemas import NewUser, UserChanges
 from control_plane.web.caller import (
@@ -97,7 +101,7 @@ def add_user() -> ResponseReturnValue:
 @requires(Permission.SEE_PEOPLE)
 def show_user(user_id: str) -> ResponseReturnValue:
     with reading() as session:
-        return _person_page(session, UserId(user_id), Form())
+        return person_page(session, UserId(user_id), Form())
 
 
 @bp.post("/<user_id>/cards")
@@ -120,7 +124,7 @@ def add_card(user_id: str) -> ResponseReturnValue:
             )
             return redirect(url_for("users.show_user", user_id=user_id), 303)
     with reading() as session:
-        return _person_page(session, UserId(user_id), form), 422
+        return person_page(session, UserId(user_id), form), 422
 
 
 @bp.post("/<user_id>/cards/<card_id>/revoke")
@@ -143,7 +147,7 @@ def set_pin(user_id: str) -> ResponseReturnValue:
         return redirect(url_for("users.show_user", user_id=user_id), 303)
     form.errors.setdefault("pin", _("A PIN has 4 to 12 digits."))
     with reading() as session:
-        return _person_page(session, UserId(user_id), form), 422
+        return person_page(session, UserId(user_id), form), 422
 
 
 @bp.post("/<user_id>/roles")
@@ -155,7 +159,7 @@ def set_roles(user_id: str) -> ResponseReturnValue:
     except (ConflictError, ForbiddenError) as error:
         form = Form(errors={"": sentence(str(error))})
         with reading() as session:
-            return _person_page(session, UserId(user_id), form), 422
+            return person_page(session, UserId(user_id), form), 422
     flash(_("Saved."))
     return redirect(url_for("users.show_user", user_id=user_id), 303)
 
@@ -176,7 +180,8 @@ def _change(user_id: str, body: UserChanges) -> None:
         )
 
 
-def _person_page(session: Session, user_id: UserId, form: Form) -> str:
+def person_page(session: Session, user_id: UserId, form: Form) -> str:
+    """Show a person with all that belongs to them."""
     user = users.get_user(session, tenant(), user_id)
     held = {role.id for role in roles.roles_of_user(session, tenant(), user_id)}
     return render_template(
@@ -184,6 +189,9 @@ def _person_page(session: Session, user_id: UserId, form: Form) -> str:
         user=user,
         form=form,
         cards=_cards(session, user_id),
+        tokens=_tokens(session, user_id),
+        groups=_groups(session, user_id),
+        sessions=[session_view(row) for row in profile.list_sessions(session, tenant(), user_id)],
         roles=_roles(session, [user])[user.id],
         choices=[
             (role.id, words.role_name(role), role.id in held)
@@ -198,6 +206,18 @@ def _cards(session: Session, user_id: UserId) -> Sequence[Any]:
         return ()
     given = cards.list_cards(session, account_id(), user_id=user_id, with_revoked=True, limit=_ALL)
     return sorted(given.items, key=lambda card: card.revoked_at is not None)
+
+
+def _tokens(session: Session, user_id: UserId) -> Sequence[Any]:
+    if tenant().account_id is None:
+        return ()
+    return tokens.list_usable(session, account_id(), user_id)
+
+
+def _groups(session: Session, user_id: UserId) -> Sequence[Any]:
+    if tenant().account_id is None:
+        return ()
+    return groups.list_of_user(session, account_id(), user_id)
 
 
 def _roles(session: Session, people: Sequence[Any]) -> dict[UserId, list[str]]:

@@ -28,6 +28,7 @@ from shared.ids import UserId, VendorId
 __all__ = [
     "account_id",
     "actor",
+    "caller",
     "enrolment_code",
     "first_page",
     "may",

@@ -29,7 +29,7 @@ from control_plane.pki import certificates as own
 from control_plane.pki.keys import KeyRing
 from control_plane.vault import Vault
 from control_plane.webserver import WebServer
-from tests.support.houses import Town
+from tests.support.houses import TESTER, Town
 from tests.support.web import Browser, a_browser, an_app, give_domains, signed_in
 
 HOST = "alder.localhost"
@@ -321,9 +321,8 @@ def test_the_name_by_which_gateways_come_keeps_our_own_certificate(desk: Desk) -
     tenant = tenants.account(desk.town.alder.account.id)
     chain, key = chained(HOST)
     given: dict[str, Any] = {"chain": chain, "key": key, "vault": desk.vault}
-    by = domains.Actor("cli", name="a test")
     with pytest.raises(InvalidError, match="gateways"), desk.database.writing() as session:
-        certificates.bring(session, tenant, desk.domain_id(HOST), by, **given, own_names={HOST})
+        certificates.bring(session, tenant, desk.domain_id(HOST), TESTER, **given, own_names={HOST})
 
 
 def test_neither_a_user_nor_another_account_sees_or_changes_a_domain(desk: Desk) -> None:
