@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +57,7 @@ def _peppered(pepper: bytes, password: str) -> bytes:
 _DUMMY_HASH: Final = _HASHER.hash(os.urandom(KEY_BYTES))
 
 
+@lru_cache(maxsize=4096)
 def canonical_username(text: str) -> str:
     """The one form in which user names are stored and compared: NFKC, casefolded, trimmed.
 

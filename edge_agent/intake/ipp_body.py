@@ -60,6 +60,13 @@ class IppBody:
             yield chunk
 
     async def _read(self) -> bytes:
+        try:
+            here = self._content.read_nowait()
+        except _GONE as error:
+            raise BodyCutShortError("the request ended early") from error
+        return here or await self._wait()
+
+    async def _wait(self) -> bytes:
         self._connection.enter(Phase.BODY)
         try:
             return await self._content.readany()

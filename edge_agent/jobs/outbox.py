@@ -83,7 +83,7 @@ def draft(fact: Fact) -> Draft:
         ValueError: It is too large for a row.
     """
     at = clock.to_wire(fact.at)
-    return _draft(kind=fact.KIND, entity=fact.entity, at=at, body=codec.to_plain(fact))
+    return _draft(kind=fact.KIND, entity=fact.entity, at=at, body=codec.to_text(fact))
 
 
 def append(connection: sqlite3.Connection, fact: Fact, lane: Lane = Lane.FACTS) -> int:
@@ -242,7 +242,8 @@ def new_epoch(
         text = json.loads(row)
         if home_epoch is not None and "home_epoch" in text["body"]:
             text["body"]["home_epoch"] = home_epoch
-        drafts.append(_draft(**{name: text[name] for name in ("kind", "entity", "at", "body")}))
+        body = codec.dumps(text["body"]).decode()
+        drafts.append(_draft(kind=text["kind"], entity=text["entity"], at=text["at"], body=body))
     append_drafts(connection, drafts, lane)
     return epoch
 
@@ -319,7 +320,7 @@ class _Lane:
         return self.base, self.base + (1 << SEQ_BITS)
 
 
-def _draft(*, kind: str, entity: str, at: str, body: object) -> Draft:
+def _draft(*, kind: str, entity: str, at: str, body: str) -> Draft:
     row = envelope.unnumbered_row(kind, entity, at, body)
     if len(row) > envelope.MAX_ROW_BYTES - len(',"seq":}') - SEQ_BITS // 3:
         raise ValueError(f"a {kind} of {len(row)} bytes does not fit the outbox")

@@ -1,13 +1,18 @@
-"""A large document on its way to disk: written beside, synced, renamed."""
+"""A large document on its way to disk: written beside, renamed, synced.
+
+It is a document only once a committed row speaks of it, so its name may be there before its bytes
+are; one sync then brings both to disk, where the other order would need two.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from edge_agent.spool.durable import Fatal, sync_file, sync_folder, write_all
+from edge_agent.spool.durable import Fatal, sync_file, sync_folder, write_vector
 from shared.crypto.documents import Sealer
 
 # A document of gigabytes is brought to disk as it comes: the last sync is short, and memory
@@ -28,22 +33,19 @@ class IncomingFile:
         self._unsynced = 0
         self._descriptor = -1
 
-    def begin(self, data: bytes) -> None:
-        """Write the header and what has come so far."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        self._descriptor = os.open(self._beside, flags, 0o600)
-        self._write(self._sealer.header + self._sealer.update(data))
-
     def write(self, data: bytes) -> None:
         """Seal and write more of it."""
-        self._write(self._sealer.update(data))
+        sealed = self._sealer.update(data)
+        if self._descriptor < 0:
+            self._begin()
+        self._write(sealed)
 
     def finish(self) -> None:
         """Make it a document: durable under its final name when this returns."""
-        self._write(self._sealer.finish())
+        self._write([self._sealer.finish()])
+        self._beside.rename(self._final)
         sync_file(self._descriptor, f"syncing {self._beside.name}", self._fatal)
         self._close()
-        self._beside.rename(self._final)
         sync_folder(self._final.parent, self._fatal)
 
     def discard(self) -> None:
@@ -55,9 +57,13 @@ class IncomingFile:
             except OSError as error:  # collected as an orphan at the next start
                 log.warning("%s could not be erased: %s", path, error)
 
-    def _write(self, sealed: bytes) -> None:
-        write_all(self._descriptor, sealed)
-        self._unsynced += len(sealed)
+    def _begin(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        self._descriptor = os.open(self._beside, flags, 0o600)
+        self._write([self._sealer.header])
+
+    def _write(self, sealed: Sequence[bytes]) -> None:
+        self._unsynced += write_vector(self._descriptor, sealed)
         if self._unsynced >= SYNC_EVERY_BYTES:
             sync_file(self._descriptor, f"syncing {self._beside.name}", self._fatal)
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

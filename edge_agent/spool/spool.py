@@ -8,6 +8,7 @@ import errno
 import hashlib
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,6 +39,7 @@ from shared.ids import AccountId, DocumentId, JobId, is_id
 T = TypeVar("T")
 
 SMALL_BYTES: Final = 64 * 1024  # smaller documents share a segment
+LOOK_SECONDS: Final = 0.05  # how old the knowledge of free space may be
 PIECE_BYTES: Final = 512 * 1024  # sealed and written, or read and opened, in one go
 THREADS: Final = 4
 
@@ -57,6 +59,11 @@ class Sealed:
     sha256: str  # hex, as it came
     location: str  # empty until the store has put it into a segment
     bytes_for_segment: bytes = b""  # header and chunks, where it is small
+
+    @property
+    def in_segment(self) -> bool:
+        """Whether it shares a segment; a file of its own is on disk already."""
+        return not self.location.startswith("file:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ class Spool:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
         self._erasing: set[Future[None]] = set()
         self._closed = False
+        self._has_room = True
+        self._looked_at = -LOOK_SECONDS
 
     def recover(self, kept: Iterable[Stored]) -> int:
         """Make the folders; erase whatever no committed job speaks of. Tells how many files."""
@@ -119,7 +128,11 @@ class Spool:
 
     def has_room(self) -> bool:
         """Whether there is more free than the low-disk watermark."""
-        return self.free_bytes() > self._watermark_bytes
+        now = time.monotonic()
+        if now >= self._looked_at + LOOK_SECONDS:
+            self._has_room = self.free_bytes() > self._watermark_bytes
+            self._looked_at = now
+        return self._has_room
 
     async def receive(
         self,
@@ -146,7 +159,6 @@ class Spool:
         try:
             receiving = _Receiving(key, Header.new(account_id, job_id, number), document_id)
             head, rest = (body, None) if isinstance(body, bytes) else await _first_bytes(body)
-            receiving.count(head)
             if len(head) < SMALL_BYTES:
                 return receiving.small(head)
             return await self._receive_file(receiving, head, rest)
@@ -245,9 +257,7 @@ class Spool:
         head: bytes,
         rest: AsyncIterator[bytes] | None,
     ) -> None:
-        await self._to_disk(partial(file.begin, head))
-        held: list[bytes] = []
-        held_bytes = 0
+        held, held_bytes = [head], len(head)
         if rest is not None:
             async for chunk in rest:
                 held.append(chunk)
@@ -312,8 +322,8 @@ class _Receiving:
         self._hash.update(data)
 
     def small(self, data: bytes) -> Sealed:
-        stored = self.sealer.header + self.sealer.update(data) + self.sealer.finish()
-        return self.sealed("", stored)
+        self.count(data)
+        return self.sealed("", self.sealer.seal_whole(data))
 
     def sealed(self, location: str, stored: bytes) -> Sealed:
         return Sealed(
@@ -331,12 +341,13 @@ class _Receiving:
 
 async def _first_bytes(body: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes] | None]:
     """Read until the document is complete or no longer small."""
-    head = bytearray()
+    pieces, size = [], 0
     async for chunk in body:
-        head += chunk
-        if len(head) >= SMALL_BYTES:
-            return bytes(head), body
-    return bytes(head), None
+        pieces.append(chunk)
+        size += len(chunk)
+        if size >= SMALL_BYTES:
+            return b"".join(pieces), body
+    return b"".join(pieces), None
 
 
 def _count_and_write(receiving: _Receiving, file: IncomingFile, data: bytes) -> None:

@@ -147,26 +147,32 @@ class Sealer:
         self._held = bytearray()
         self._counter = 0
 
-    def update(self, data: bytes) -> bytes:
+    def update(self, data: bytes) -> list[bytes]:
         """Take bytes in; give out the chunks that are full and not the last."""
-        self._held += data
-        if len(self._held) <= self._chunk_bytes:
-            return b""
-        sealed = []
-        start = 0
-        with memoryview(self._held) as held:
+        if len(self._held) + len(data) <= self._chunk_bytes:
             # A full chunk is kept back until a byte follows it: it might be the last.
-            while len(held) - start > self._chunk_bytes:
-                sealed.append(self._seal(held[start : start + self._chunk_bytes], last=False))
+            self._held += data
+            return []
+        start = self._chunk_bytes - len(self._held)
+        sealed = [self._seal(self._held + data[:start], last=False)]
+        with memoryview(data) as rest:
+            while len(rest) - start > self._chunk_bytes:
+                sealed.append(self._seal(rest[start : start + self._chunk_bytes], last=False))
                 start += self._chunk_bytes
-        del self._held[:start]
-        return b"".join(sealed)
+            self._held = bytearray(rest[start:])
+        return sealed
+
+    def seal_whole(self, data: bytes) -> bytes:
+        """Seal a document that is all there; gives its header too."""
+        if len(data) <= self._chunk_bytes:
+            return self.header + self._seal(data, last=True)
+        return b"".join((self.header, *self.update(data), self.finish()))
 
     def finish(self) -> bytes:
         """Give out the last chunk."""
         return self._seal(bytes(self._held), last=True)
 
-    def _seal(self, chunk: bytes | memoryview, *, last: bool) -> bytes:
+    def _seal(self, chunk: bytes | bytearray | memoryview, *, last: bool) -> bytes:
         nonce = _NONCE.pack(self._prefix, self._counter, last)
         self._counter += 1
         return self._cipher.encrypt(nonce, chunk, self.header)

@@ -31,6 +31,8 @@ _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
 )
 
+_DECODER: Final = json.JSONDecoder()
+
 
 class MessageError(Exception):
     """A message is not what it should be; ``where`` is the path of the field."""
@@ -53,7 +55,7 @@ def loads(data: bytes) -> Any:
         MessageError: Not UTF-8 JSON.
     """
     try:
-        return json.loads(data)
+        return _DECODER.decode(data.decode())
     except (ValueError, RecursionError) as error:
         raise MessageError("$", f"not JSON: {error}") from None
 

@@ -95,12 +95,13 @@ def chain_over(chain: bytes, rows: Sequence[bytes]) -> bytes:
 
 def encode_row(seq: int, kind: str, entity: str, at: str, body: Any) -> bytes:
     """Write one row; these bytes never change again."""
-    return number_row(unnumbered_row(kind, entity, at, body), seq)
+    return number_row(unnumbered_row(kind, entity, at, codec.dumps(body).decode()), seq)
 
 
-def unnumbered_row(kind: str, entity: str, at: str, body: Any) -> bytes:
-    """Write one row but for its number, which comes last and is known last."""
-    return codec.dumps({"at": at, "body": body, "entity": entity, "kind": kind})[:-1]
+def unnumbered_row(kind: str, entity: str, at: str, body: str) -> bytes:
+    """Write one row but for its number, which comes last and is known last; ``body`` is JSON."""
+    texts = [codec.to_text(text) for text in (at, entity, kind)]
+    return f'{{"at":{texts[0]},"body":{body},"entity":{texts[1]},"kind":{texts[2]}'.encode()
 
 
 def number_row(unnumbered: bytes, seq: int) -> bytes:
@@ -195,13 +196,11 @@ def check_epoch(text: str, where: str) -> None:
 
 
 def _read_row(seq: int, raw: bytes) -> RowText:
-    where = f"row {seq}"
     value = codec.loads(raw)
-    if not isinstance(value, dict) or value.get("seq") != seq:
-        raise MessageError(where, "is out of place")
-    texts = [value.get(name) for name in ("kind", "entity", "at")]
+    if type(value) is not dict or value.get("seq") != seq:
+        raise MessageError(f"row {seq}", "is out of place")
+    kind, entity, at = value.get("kind"), value.get("entity"), value.get("at")
     body = value.get("body")
-    if not all(isinstance(text, str) for text in texts) or not isinstance(body, dict):
-        raise MessageError(where, "lacks kind, entity, at or body")
-    kind, entity, at = (str(text) for text in texts)
+    if not (type(kind) is type(entity) is type(at) is str and type(body) is dict):
+        raise MessageError(f"row {seq}", "lacks kind, entity, at or body")
     return RowText(seq, kind, entity, at, body, raw)

@@ -63,7 +63,7 @@ STEPS: Final[Mapping[str, tuple[type[Any], str]]] = {
     "segment-append": (Segments, "append"),
     "segment-sync": (Segments, "sync"),
     "segment-forget": (Segments, "forget"),
-    "file-begin": (IncomingFile, "begin"),
+    "file-begin": (IncomingFile, "_begin"),
     "file-finish": (IncomingFile, "finish"),
     "key-made": (DayKeys, "_make"),
     "commit": (JobStore, "_make_durable"),

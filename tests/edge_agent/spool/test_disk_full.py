@@ -129,8 +129,9 @@ async def test_below_the_watermark_no_job_is_taken_and_above_it_one_is(disk: Pat
     async with a_job_service(state, watermark_bytes=4 * MEGABYTE) as jobs:
         assert jobs.service.has_room()
         ballast.write_bytes(b"\1" * (13 * MEGABYTE))
-        assert not jobs.service.has_room()
+        await until(lambda: not jobs.service.has_room())
         with pytest.raises(SpoolFullError):
             await accept(jobs)
         ballast.unlink()
+        await until(jobs.service.has_room)
         assert (await accept(jobs)).number == 1

@@ -31,7 +31,7 @@ documents = st.binary(max_size=5 * CHUNK + 7)
 
 def seal(data: bytes, header: Header = HEADER, key: bytes = KEY) -> bytes:
     sealer = Sealer(key, header)
-    return sealer.update(data) + sealer.finish()
+    return b"".join([*sealer.update(data), sealer.finish()])
 
 
 def unseal(sealed: bytes, header: Header = HEADER, key: bytes = KEY) -> bytes:
@@ -47,7 +47,8 @@ def chunks_of(sealed: bytes) -> list[bytes]:
 @given(documents, st.integers(min_value=1, max_value=200))
 def test_a_document_survives_arriving_and_leaving_in_pieces(data: bytes, size: int) -> None:
     sealer, opener = Sealer(KEY, HEADER), Opener(KEY, HEADER)
-    sealed = b"".join(sealer.update(data[at : at + size]) for at in range(0, len(data), size))
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    sealed = b"".join(chunk for piece in pieces for chunk in sealer.update(piece))
     sealed += sealer.finish()
     opened = b"".join(opener.update(sealed[at : at + size]) for at in range(0, len(sealed), size))
     assert opened + opener.finish() == data
@@ -161,3 +162,8 @@ def test_a_wrapped_key_opens_for_its_recipient_and_document_only() -> None:
     ):
         with pytest.raises(DocumentDamagedError):
             unwrap_key(cipher, who, what)
+
+
+@given(documents)
+def test_a_document_sealed_at_once_is_the_one_sealed_in_pieces(data: bytes) -> None:
+    assert Sealer(KEY, HEADER).seal_whole(data) == HEADER.encode() + seal(data)

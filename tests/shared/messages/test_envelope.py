@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import zlib
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messages import envelope
+from shared.ids import AccountId, JobId, QueueId
+from shared.job_states import JobState
+from shared.messages import codec, envelope
 from shared.messages.codec import MessageError
 from shared.messages.envelope import BatchHeader, Lane
+from shared.messages.events import JobReceived, Source
 
 HEADER = BatchHeader(1, Lane.FACTS, "0" * 32, 5, "0" * 64)
 
@@ -62,3 +66,18 @@ def test_a_cut_off_payload_is_refused() -> None:
     payload = envelope.encode_batch(HEADER, [row(5 + n) for n in range(100)])
     with pytest.raises(MessageError):
         envelope.decode_batch(payload[:-10])
+
+
+@given(
+    title=st.text(), name=st.none() | st.text(), ticket=st.dictionaries(st.text(), st.integers())
+)
+def test_a_fact_written_as_text_is_its_canonical_json(
+    title: str, name: str | None, ticket: dict[str, int]
+) -> None:
+    fact = JobReceived(
+        JobId("j"), AccountId("a"), QueueId("q"), 7, title, JobState.PENDING_HELD, ("a", title),
+        "claimed", None, name, Source("ipp", "::1", name), "application/pdf", 10, "00", 3,
+        kept_until=datetime(2026, 11, 23, tzinfo=UTC), at=datetime(2026, 11, 22, tzinfo=UTC),
+        ticket=ticket,
+    )  # fmt: skip
+    assert codec.to_text(fact).encode() == codec.dumps(codec.to_plain(fact))
