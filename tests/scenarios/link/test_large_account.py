@@ -31,9 +31,10 @@ async def test_everybody_and_their_cards_are_there_within_twenty_seconds(
         feed.publish_all(session, stream, users)
         feed.publish_all(session, stream, cards)
     identity = primary.enrol(primary.town.alder.gateway, tmp_path / "box")
-    began, applying = time.monotonic(), list[float]()
+    applying = list[float]()
     async with a_gateway(primary, tmp_path / "box", identity) as box:
         time_the_pages(box.replica, applying)
+        began = time.monotonic()
         await until(lambda: box.replica.cursor(stream), "the account is here", 120)
         took = time.monotonic() - began
         assert len(box.replica.list(CardRecord, stream)) == PEOPLE
@@ -42,7 +43,7 @@ async def test_everybody_and_their_cards_are_there_within_twenty_seconds(
         assert last.user_id == users[-1].id
     proof(f"{PEOPLE} people with cards: {len(applying)} pages applied in {sum(applying):.1f} s")
     proof(f"{took:.1f} s from connecting on, both sides in one process")
-    assert sum(applying) < MOST_SECONDS
+    assert took < MOST_SECONDS
 
 
 def time_the_pages(replica: Replica, took: list[float]) -> None:
