@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from edge_agent.calls import CallFailedError, Calls
@@ -31,11 +32,13 @@ class OutputService:
         drivers: Drivers,
         printers: Printers,
         open_document: Callable[[DocumentHandle], AsyncIterator[bytes]],
+        *,
+        order_path: Path | None = None,
     ) -> None:
         self._jobs = jobs
         self._calls = calls
         self._open_document = open_document
-        self.runner = Runner(jobs, drivers, printers, fetch=self._fetch)
+        self.runner = Runner(jobs, drivers, printers, fetch=self._fetch, order_path=order_path)
 
     async def start(self) -> None:
         self._calls.register(Deliver, self._deliver)

@@ -135,7 +135,14 @@ def build_parts(
         Pairings(directory, submit, clock),
         Authentication(state_dir, directory, calls, audit, clock),
         storage,
-        OutputService(jobs, calls, lambda _: driver, directory.printer, storage.open_document),
+        OutputService(
+            jobs,
+            calls,
+            lambda _: driver,
+            directory.printer,
+            storage.open_document,
+            order_path=state_dir / "lines.json",
+        ),
         PrinterStates(),
         PrinterWatch(directory, partial(ask_printer, pins=pins, clock=clock), clock),
     )

@@ -163,7 +163,7 @@ async def promote_job(desk: Desk, call: IppCall) -> Message:
     """Let a pending job be the next of its printer (RFC 3998 4.4.1)."""
     job = await desk.job_of(call)
     _check_pending(job)
-    desk.jobs.reorder(job, after=None)
+    await desk.jobs.reorder(job, after=None)
     return call.ok()
 
 
@@ -180,7 +180,7 @@ async def schedule_job_after(desk: Desk, call: IppCall) -> Message:
     if before is not None and before.state.is_final:
         raise IllegalTransitionError(before.state, JobEvent.HELD)
     is_printing = before is None or before.state is not JobState.PENDING
-    desk.jobs.reorder(job, after=None if is_printing else before)
+    await desk.jobs.reorder(job, after=None if is_printing else before)
     return call.ok()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from edge_agent.jobs import words
@@ -18,6 +19,7 @@ from edge_agent.jobs.errors import (
     JobStoreError,
     SpoolFullError,
 )
+from edge_agent.jobs.line_order import LineOrder
 from edge_agent.jobs.model import Job
 from edge_agent.jobs.recovery import recover
 from edge_agent.jobs.service import JobService
@@ -61,11 +63,13 @@ class Runner:
         printers: Printers,
         *,
         fetch: Fetch | None = None,
+        order_path: Path | None = None,
     ) -> None:
         self._tools = Tools(service, drivers, printers, fetch or self._pages)
         self._lines: dict[PrinterId, Line] = {}
         self._canceling: set[asyncio.Task[None]] = set()
         self._running = False
+        self._order = LineOrder(order_path)
         service.on_canceled(self._on_canceled)
         service.on_reordered(self._on_reordered)
 
@@ -74,7 +78,10 @@ class Runner:
         service = self._tools.service
         unsettled = await service.store.submit(lambda tx: recover(tx, service.changer))
         self._running = True
-        for job in unsettled:
+        # What was on its way goes first: its printer is asked.
+        on_their_way = [job for job in unsettled if job.state in PRINTING]
+        waiting = [job for job in unsettled if job.state not in PRINTING]
+        for job in [*on_their_way, *self._order.sorted(waiting)]:
             assert job.printer_id is not None
             self.take(job.id, job.printer_id)
 
@@ -108,10 +115,12 @@ class Runner:
             self._canceling.add(task)
             task.add_done_callback(self._canceling.discard)
 
-    def _on_reordered(self, job: Job, after: Job | None) -> None:
+    async def _on_reordered(self, job: Job, after: Job | None) -> None:
         line = self._lines.get(job.printer_id) if job.printer_id is not None else None
-        if line is not None:
-            line.reorder(job.id, after.id if after is not None else None)
+        if line is None or job.printer_id is None:
+            return
+        line.reorder(job.id, after.id if after is not None else None)
+        await asyncio.to_thread(self._order.keep, job.printer_id, line.waiting())
 
     async def _pages(self, job: Job) -> Sequence[Page]:
         service = self._tools.service
@@ -145,6 +154,10 @@ class Line:
         place = order.index(after) + 1 if after in order else 0
         order.insert(place, job_id)
         self._waiting = dict.fromkeys(order)
+
+    def waiting(self) -> Sequence[JobId]:
+        """The jobs in the order in which they are printed."""
+        return tuple(self._waiting)
 
     def __len__(self) -> int:
         return len(self._waiting)

@@ -6,7 +6,7 @@ A change that lost a race raises ``IllegalTransitionError`` with the state that 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from edge_agent.jobs import queries, words
 from edge_agent.jobs.changes import Changer
@@ -39,7 +39,7 @@ class JobService:
         self._on_pending: list[Callable[[Job], None]] = []
         self._on_changed: list[Callable[[Job], None]] = []
         self._on_canceled: list[Callable[[Job], None]] = []
-        self._on_reordered: list[Callable[[Job, Job | None], None]] = []
+        self._on_reordered: list[Callable[[Job, Job | None], Awaitable[None]]] = []
         self.changer = Changer(clock.now, self._tell, spool.erase_soon)
         self.incoming = Incoming(clock)
         self._receiver = Receiver(store, spool, clock, self.changer, self.incoming)
@@ -383,17 +383,17 @@ class JobService:
         """Call back when a job was canceled while it was being printed; on the event loop."""
         self._on_canceled.append(callback)
 
-    def on_reordered(self, callback: Callable[[Job, Job | None], None]) -> None:
+    def on_reordered(self, callback: Callable[[Job, Job | None], Awaitable[None]]) -> None:
         """Call back when a pending job is to come after another one, or next."""
         self._on_reordered.append(callback)
 
-    def reorder(self, job: Job, *, after: Job | None) -> None:
+    async def reorder(self, job: Job, *, after: Job | None) -> None:
         """Let a pending job come after another one in its printer's line; None: next.
 
-        The order lasts until the gateway starts again; then jobs go by their age.
+        The order is on disk when this returns.
         """
         for callback in self._on_reordered:
-            callback(job, after)
+            await callback(job, after)
 
     def _lift(self, tx: Transaction, job: Job, hold: Hold, actor: Actor, says: str) -> Job:
         holds = job.holds - {hold}

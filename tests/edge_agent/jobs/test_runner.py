@@ -97,6 +97,38 @@ async def test_jobs_come_out_in_the_order_of_their_release(tmp_path: Path) -> No
         assert [job_id for job_id, _ in printer.paper] == [job.id for job in sent]
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"[1]", b"{"], ids=["whole", "empty", "list", "cut"])
+async def test_the_order_that_a_person_made_outlives_a_restart(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    path = tmp_path / "lines.json"
+    away = FakePrinter(away="It is switched off.", retry_after_seconds=60)
+    async with a_job_service(tmp_path) as jobs:
+        runner = Runner(jobs.service, lambda _: away, a_printer_record, order_path=path)
+        jobs.service.on_pending(lambda job: take(runner, job))
+        await runner.start()
+        sent = [await accept(jobs, b"%d" % n) for n in range(4)]
+        await jobs.service.release(ALDER, ADA, [], PRINTER, CARD)
+        await until(lambda: away.attempts and runner.figures()["waiting"] == 4)
+        first, third, last = [await jobs.service.get(sent[n].id) for n in (0, 2, 3)]
+        await jobs.service.reorder(last, after=None)
+        await jobs.service.reorder(first, after=third)
+        await runner.stop()
+        later = await accept(jobs, b"later")
+        await jobs.service.release(ALDER, ADA, [later.id], PRINTER, CARD)
+    if damage is not None:
+        path.write_bytes(damage)
+    printer = FakePrinter()
+    async with a_job_service(tmp_path) as jobs:
+        runner = Runner(jobs.service, lambda _: printer, a_printer_record, order_path=path)
+        await runner.start()
+        await until(lambda: len(printer.paper) == 5)
+        await runner.stop()
+    came = [body for _, body in printer.paper]
+    by_age = [b"0", b"1", b"2", b"3", b"later"]
+    assert came == ([b"3", b"1", b"2", b"0", b"later"] if damage is None else by_age)
+
+
 async def test_while_the_printer_is_away_every_owner_reads_why_and_then_it_prints(
     tmp_path: Path,
 ) -> None:
