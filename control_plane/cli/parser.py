@@ -75,6 +75,10 @@ def _running(nouns: Any) -> None:
         )
         leaf.add_argument("--broker-host", metavar="HOST", help="where gateways come")
         leaf.add_argument("--broker-port", type=int, metavar="N", help="0: choose a free one")
+    copy = _leaf(nouns, "backup", "backups.back_up", "copy database and keys into one file")
+    copy.add_argument("file", metavar="FILE", help="made with mode 0600; the primary may run")
+    bring = _leaf(nouns, "restore", "backups.restore", "bring a backup back; no primary may run")
+    bring.add_argument("file", metavar="FILE")
     _leaf(nouns, "migrate", "running.migrate", "bring the database to this program's schema")
     _leaf(nouns, "doctor", "doctor.examine", "look for what keeps the primary from working")
     simulate = _leaf(

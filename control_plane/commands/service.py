@@ -22,6 +22,7 @@ from shared.messages.events import CommandReported
 
 EXPIRES_AFTER: Final = timedelta(minutes=2)  # a release that comes later surprises its owner
 _LATELY: Final = 200
+_A_SECOND: Final = timedelta(seconds=1)  # certificates tell no fractions of one
 _PENDING: Final = (CommandState.QUEUED.value, CommandState.IN_PROGRESS.value)
 
 
@@ -125,12 +126,24 @@ def primary_epoch(session: Session) -> int:
     return found or 1
 
 
-def raise_primary_epoch(session: Session, why: str) -> int:
+def raise_primary_epoch(
+    session: Session, why: str, *, lost_since: datetime | None = None, at_least: int = 0
+) -> int:
     """Begin a new epoch: what was asked before a restore is void."""
-    epoch = primary_epoch(session) + 1
-    session.add(PrimaryEpoch(epoch=epoch, began_at=utc_now(), why=why))
+    epoch = max(primary_epoch(session) + 1, at_least)
+    session.add(PrimaryEpoch(epoch=epoch, began_at=utc_now(), why=why, lost_since=lost_since))
     session.flush()
     return epoch
+
+
+def was_forgotten(session: Session, at: datetime) -> bool:
+    """Whether what was at a moment may have been forgotten by a restore."""
+    found = session.scalar(
+        select(PrimaryEpoch.epoch)
+        .where(PrimaryEpoch.lost_since < at + _A_SECOND, PrimaryEpoch.began_at >= at)
+        .limit(1)
+    )
+    return found is not None
 
 
 def command_stream(gateway_id: GatewayId) -> str:

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
+from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.enrolment.models import GatewayCertificate, GatewayCode
 from control_plane.errors import SpoolhouseError
@@ -106,6 +109,8 @@ def renew(session: Session, issuer: Authority, request: RenewRequest, source: st
     known = session.get(GatewayCertificate, f"{old.serial_number:x}")
     name = authority.common_name(old)
     gateway_id = GatewayId(name) if is_id(name) else None
+    if known is None and gateway_id is not None and issuer.has_issued(old):
+        known = _recall(session, gateway_id, old)
     if known is None or known.gateway_id != gateway_id or not issuer.has_issued(old):
         raise EnrolmentRefusedError("certificate not ours", gateway_id)
     gateway = gateways.get_by_id(session, known.gateway_id)
@@ -189,16 +194,30 @@ def _revoke_certificates(session: Session, gateway_id: GatewayId, now: datetime)
     )
 
 
-def _remember(session: Session, gateway_id: GatewayId, pem: bytes, why: str) -> None:
+def _recall(
+    session: Session, gateway_id: GatewayId, certificate: x509.Certificate
+) -> GatewayCertificate | None:
+    """Take in a certificate that we gave out and a restore of a backup made us forget."""
+    issued_at = certificate.not_valid_before_utc + authority.CLOCK_SKEW
+    if gateways.find_by_id(session, gateway_id) is None:
+        return None
+    if not commands.was_forgotten(session, issued_at):
+        return None
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    return _remember(session, gateway_id, pem, "recalled")
+
+
+def _remember(session: Session, gateway_id: GatewayId, pem: bytes, why: str) -> GatewayCertificate:
     certificate = authority.certificate_from_pem(pem)
-    session.add(
-        GatewayCertificate(
-            serial=f"{certificate.serial_number:x}",
-            gateway_id=gateway_id,
-            issued_at=utc_now(),
-            expires_at=certificate.not_valid_after_utc,
-            revoked_at=None,
-            why=why,
-        )
+    row = GatewayCertificate(
+        serial=f"{certificate.serial_number:x}",
+        gateway_id=gateway_id,
+        issued_at=utc_now(),
+        expires_at=certificate.not_valid_after_utc,
+        revoked_at=None,
+        why=why,
+        key_fingerprint=authority.key_fingerprint(certificate.public_key()),
     )
+    session.add(row)
     session.flush()
+    return row

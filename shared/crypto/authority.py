@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 GATEWAY_LIFE: Final = timedelta(days=90)
@@ -80,6 +81,14 @@ def fingerprint(certificate_pem: bytes) -> bytes:
     """SHA-256 of the certificate's DER: what an enrolment code carries of the authority."""
     der = certificate_from_pem(certificate_pem).public_bytes(serialization.Encoding.DER)
     return hashlib.sha256(der).digest()
+
+
+def key_fingerprint(key: CertificatePublicKeyTypes) -> str:
+    """SHA-256 of a public key (DER, SubjectPublicKeyInfo), in hexadecimal: to be compared."""
+    der = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(der).hexdigest()
 
 
 def common_name(certificate: x509.Certificate) -> str:
