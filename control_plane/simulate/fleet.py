@@ -16,6 +16,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from sqlalchemy.exc import OperationalError
+
 from control_plane.simulate import identities, ledger, town
 from control_plane.simulate.figures import Figures, draw
 from control_plane.simulate.gateway import SimulatedGateway, World
@@ -131,6 +133,7 @@ class _Play:
         self._boxes, self._houses, self._say = boxes, houses, say
         self._random = world.random
         self._ends_at = 0.0
+        self._connected_at_end = 0
 
     async def run(self) -> None:
         scenario = self._scenario
@@ -144,11 +147,11 @@ class _Play:
             try:
                 await self._play()
                 await self._settle()
-                self._figures_at_end = self._world.figures.connected
+                self._connected_at_end = self._world.figures.connected
             finally:
                 for task in tasks:
                     task.cancel()
-        self._world.figures.connected = self._figures_at_end
+        self._world.figures.connected = self._connected_at_end
 
     async def _begin(self, number: int, box: SimulatedGateway) -> None:
         await asyncio.sleep(self._scenario.ramp_seconds * number / len(self._boxes))
@@ -217,7 +220,12 @@ class _Play:
             await wanted.wait()
             wanted.clear()
             house = self._random.choice(self._houses)
-            changed = await asyncio.to_thread(town.change, office.database, office.vault, house)
+            try:
+                changed = await asyncio.to_thread(town.change, office.database, office.vault, house)
+            except OperationalError as error:
+                # A busy database: one change less, and everything else goes on.
+                self._world.figures.on_error(f"a change of the feed: {error.orig}")
+                continue
             for change in changed:
                 self._world.changed_at[f"{change.card_id}/{change.deleted}"] = time.time()
 

@@ -386,7 +386,7 @@ class SimulatedGateway:
             self._set_sending(None)
         elif mark.action is LaneAction.NEW_EPOCH or mark.epoch != outbox.epoch:
             self._world.figures.on_error(f"new epoch: {mark.says or self._trouble}")
-            outbox.begin_anew(self._trouble or "behind")
+            outbox.begin_anew(self._trouble or "behind", mark.home_epoch or 0)
             self._trouble, self._high = "", 0
             self._say_hello_soon()
         elif not outbox.knows(mark.upto_seq):

@@ -91,7 +91,7 @@ class Outbox:
             self.acked += 1
         return max(count, 0)
 
-    def begin_anew(self, why: str) -> None:
+    def begin_anew(self, why: str, home_epoch: int) -> None:
         """Begin a new epoch that names this one; what is not acknowledged goes under it."""
         self._previous = Position(self.epoch, self.acked, self._acked_chain.hex())
         self._why = why
@@ -100,7 +100,7 @@ class Outbox:
         for row, _ in pending:
             text = json.loads(row)
             if "home_epoch" in text["body"]:
-                text["body"]["home_epoch"] += 1
+                text["body"]["home_epoch"] = max(home_epoch, text["body"]["home_epoch"] + 1)
             self._append(text["kind"], text["entity"], text["at"], text["body"])
 
     def hello(self, trouble: str) -> LaneHello:
