@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +20,7 @@ from shared.ipp.values import MimeMediaType, Name
 from tests.scenarios.chaos.house import PASSWORD
 
 _TIMEOUT_SECONDS: Final = 12.0
-_PAUSE_SECONDS: Final = 0.4  # the printer keeps up: what settles slowly is then the link
+_PAUSE_SECONDS: Final = 0.4
 _EVERY_PULL: Final = 4  # every fourth job waits for a tap
 
 
@@ -46,16 +47,27 @@ class Told:
 
 
 class Clients:
-    """Threads that send; ``rest`` lets them come to the end of a request and wait."""
+    """Threads that send; ``rest`` lets them come to the end of a request and wait.
 
-    def __init__(self, port: int, *, senders: int = 2) -> None:
+    They wait while the printer does not keep up: what settles slowly is then the link.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        senders: int = 2,
+        told: Told | None = None,
+        keeps_up: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._port = port
+        self._keeps_up = keeps_up
         self._lock = threading.Lock()
         self._may = threading.Event()
         self._ended = threading.Event()
         self._open: set[str] = set()
         self._count = 0
-        self.told = Told()
+        self.told = told or Told()
         self._threads = [
             threading.Thread(target=self._send_forever, name=f"sender {n}") for n in range(senders)
         ]
@@ -83,7 +95,9 @@ class Clients:
     def _send_forever(self) -> None:
         while not self._ended.is_set():
             self._may.wait()
-            if not self._ended.is_set():
+            if not self._keeps_up():
+                self._ended.wait(_PAUSE_SECONDS)
+            elif not self._ended.is_set():
                 with self._lock:
                     self._count += 1
                     number = self._count

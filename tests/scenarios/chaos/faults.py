@@ -50,7 +50,7 @@ class World:
     def settle(self, state: Path | None = None) -> float:
         """Wait until all is told and printed; how long it took."""
         began = time.monotonic()
-        wait_until(lambda: not self.clients.open_requests, "every sender has an answer", 30)
+        wait_until(lambda: not self.clients.open_requests, "every sender has an answer", SETTLE_SECONDS)
 
         def settled() -> bool:
             self.revive()

@@ -36,7 +36,7 @@ SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 CARD: Final = "04A224B2C35E80"
 PASSWORD: Final = "a word that nobody guesses"
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 180.0
 _DISK_MEGABYTES: Final = 700
 _FAKETIME: Final = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 

@@ -16,12 +16,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from shared.job_states import Hold
 from tests.scenarios.chaos.books import NOT_NOW, Reader
 from tests.scenarios.chaos.clients import Told
 from tests.scenarios.chaos.house import House
+
+_FEW: Final = 5
 
 Rows = dict[tuple[str, int], dict[str, Any]]
 
@@ -91,6 +93,13 @@ class Ledgers:
             moving = own.execute("SELECT count(*) FROM jobs WHERE state IN (3, 5)").fetchone()
             return int(waiting[0] if waiting else 0) + int(moving[0])
         return 0
+
+    def printer_keeps_up(self) -> bool:
+        """Whether only a few jobs wait for paper."""
+        with contextlib.suppress(sqlite3.Error), self._house.gateway_database() as own:
+            moving = own.execute("SELECT count(*) FROM jobs WHERE state IN (3, 5)").fetchone()
+            return int(moving[0]) < _FEW
+        return True
 
     # --- disks that go away -------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.chaos import faults, private_network
-from tests.scenarios.chaos.clients import Clients
+from tests.scenarios.chaos.clients import Clients, Told
 from tests.scenarios.chaos.faults import MIX, Fault, World
 from tests.scenarios.chaos.house import POSTGRESQL, SQLITE, a_house, wait_until
 from tests.scenarios.chaos.ledgers import Ledgers, papers
@@ -65,8 +65,9 @@ def live_through(folder: Path, piece: Piece) -> list[str]:
     # One plan for all pieces of a seed: whoever lives through all has had the whole mix.
     plan = faults.plan(FAULTS, randomness("chaos"))[piece.first - 1 : piece.last]
     with a_house(folder, store=piece.store) as house:
-        clients = Clients(house.ipp)
-        ledgers, chance = Ledgers(house, clients.told), randomness(f"chaos {piece}")
+        told = Told()
+        ledgers, chance = Ledgers(house, told), randomness(f"chaos {piece}")
+        clients = Clients(house.ipp, told=told, keeps_up=ledgers.printer_keeps_up)
         world = World(house, clients, ledgers, chance, folder / "backup")
         try:
             clients.start()
@@ -92,7 +93,7 @@ class Tally:
 def _live(world: World, plan: Sequence[Fault]) -> list[str]:
     tally = Tally()
     world.clients.work()
-    wait_until(lambda: len(world.clients.told.accepted) > 3, "people can print", 60)
+    wait_until(lambda: len(world.clients.told.accepted) > 3, "people can print", 180)
     world.back_up()
     for number, fault in enumerate(plan, start=1):
         if number % _TAP_EVERY == 0:
