@@ -26,6 +26,7 @@ from edge_agent.services import Catalogue
 from edge_agent.settings import Settings
 from edge_agent.sync.link import Link as PrimaryLink
 from edge_agent.sync.link import LinkParts
+from edge_agent.sync.rehearsal import Rehearsal
 from shared.clock import Clock, SystemClock
 from shared.i18n import gettext as _
 from shared.ids import AccountId
@@ -80,6 +81,9 @@ class Agent:
         self.ready = asyncio.Event()
         self._make_link = make_link or (lambda _agent: NoLink())
         self._link: Link = NoLink(parts.clock)
+        self.rehearsal = Rehearsal(
+            parts.state_dir, parts.jobs.store, parts.clock, self._oldest_knowledge
+        )
         self._changed = asyncio.Event()
         self._unknown: dict[str, str] = {}
         self._problems: dict[str, str] | None = None
@@ -88,6 +92,7 @@ class Agent:
     async def run(self) -> None:
         """Run until cancelled; then end within five seconds, leaving nothing half done."""
         await self.parts.start()
+        self.rehearsal.recover()
         try:
             loop = asyncio.get_running_loop()
             self.parts.directory.subscribe(lambda *_: self._on_change(loop))
@@ -95,6 +100,7 @@ class Agent:
                 group.create_task(self.parts.audit.run(), name="audit")
                 group.create_task(self.keeper.run(), name="services")
                 group.create_task(self.parts.watch.run(), name="printers")
+                group.create_task(self.rehearsal.run(), name="rehearsal")
                 group.create_task(self._follow_configuration(), name="configuration")
                 group.create_task(self._keep_link(), name="link")
         finally:
@@ -127,10 +133,7 @@ class Agent:
             "queue": dict(report.queue),
             "free_bytes": report.free_bytes,
             "has_room": report.has_room,
-            "if_the_line_were_cut": {
-                name: {"works": report.works[name], "says": says}
-                for name, says in report.works_offline.items()
-            },
+            "if_the_line_were_cut": {act.name: act.to_plain() for act in report.acts},
         }
 
     def _things(self, service: str, report: Report) -> Mapping[str, Any]:
@@ -144,7 +147,6 @@ class Agent:
         gateway = parts.directory.gateway()
         services = self.keeper.health()
         has_room = parts.jobs.has_room()
-        works = offline.what_works(services, parts.directory, has_room=has_room)
         return Report(
             as_of=parts.clock.now(),
             gateway=gateway.name if gateway else _("A gateway without configuration"),
@@ -155,8 +157,7 @@ class Agent:
             free_bytes=parts.jobs.spool.free_bytes(),
             has_room=has_room,
             knowledge=self._knowledge(),
-            works_offline={name: says for name, (_works, says) in works.items()},
-            works={name: works_now for name, (works_now, _says) in works.items()},
+            acts=offline.what_works(services, parts.directory, has_room=has_room),
         )
 
     async def forget_account(self, account_id: AccountId) -> None:
@@ -210,6 +211,11 @@ class Agent:
         self._problems = None
         self._changed.set()
 
+    def _oldest_knowledge(self) -> int | None:
+        """Tell in seconds how old the oldest knowledge of an account is."""
+        ages = [age.total_seconds() for age in self._knowledge().values() if age is not None]
+        return int(max(ages)) if ages else None
+
     def _knowledge(self) -> dict[str, timedelta | None]:
         directory = self.parts.directory
         return {a.name: directory.knowledge_age(a.id) for a in directory.accounts()}
@@ -249,5 +255,6 @@ def _make_link(agent: Agent, identity: Identity, settings: Settings) -> Link:
             audit=audit,
             acts=Control(agent).acts(),
             forget=agent.forget_account,
+            rehearsal=agent.rehearsal,
         )
     )

@@ -12,7 +12,8 @@ from edge_agent.calls import CallFailedError
 from edge_agent.jobs.errors import IllegalTransitionError, JobNotFoundError
 from edge_agent.jobs.model import Actor, Job
 from edge_agent.output.ipp_identify import identify
-from edge_agent.sync.commands import CommandRefusedError
+from edge_agent.sync.commands import LATER, CommandRefusedError
+from shared import clock
 from shared.ids import AccountId, JobId, PrinterId, UserId, is_id
 from shared.messages.calls import ReleaseJobs
 from shared.messages.commands import Command, CommandKind
@@ -42,6 +43,8 @@ class Control:
             CommandKind.IDENTIFY_PRINTER: self._identify,
             CommandKind.DIAGNOSE_PRINTER: self._diagnose_printer,
             CommandKind.DIAGNOSE: self._diagnose,
+            CommandKind.REHEARSE: self._rehearse,
+            CommandKind.END_REHEARSAL: self._end_rehearsal,
         }
 
     async def _release(self, command: Command) -> Mapping[str, Any]:
@@ -112,6 +115,21 @@ class Control:
         """Tell how everything is, with what the doctor finds at this machine."""
         found = await asyncio.to_thread(doctor.examine, self._parts.state_dir)
         return {**self._agent.presence(), "findings": [asdict(finding) for finding in found]}
+
+    async def _rehearse(self, command: Command) -> Mapping[str, Any]:
+        """Behave as cut; what was asked long ago surprises whoever is near now."""
+        seconds, before = command.body.get("seconds"), command.body.get("begin_before")
+        if not isinstance(seconds, int) or not isinstance(before, str):
+            raise CommandRefusedError("seconds or begin_before is missing")
+        if clock.to_wire(self._agent.primary_now()) >= before:
+            raise CommandRefusedError("it came too late")
+        await self._agent.rehearsal.begin(command.id, seconds)
+        return LATER
+
+    async def _end_rehearsal(self, _command: Command) -> Mapping[str, Any]:
+        if not await self._agent.rehearsal.end("primary"):
+            raise CommandRefusedError("no rehearsal goes on here")
+        return {"ended": True}
 
 
 def _id(command: Command, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from edge_agent.identity.directory import Directory
 from edge_agent.intake.hosts import is_loopback
+from edge_agent.offline import Act
 from edge_agent.service import Health
 from edge_agent.terminal import doors
 from shared.clock import Clock, to_wire
@@ -43,8 +44,7 @@ class Report:
     free_bytes: int
     has_room: bool
     knowledge: dict[str, timedelta | None] = field(default_factory=dict)  # by account name
-    works_offline: dict[str, str] = field(default_factory=dict)  # what, and why or why not
-    works: dict[str, bool] = field(default_factory=dict)
+    acts: Sequence[Act] = ()  # what would work if the line were cut
 
     @property
     def is_ok(self) -> bool:
@@ -85,8 +85,7 @@ class Report:
                 for name, age in self.knowledge.items()
             },
             "if_the_line_were_cut": {
-                name: {"works": self.works[name], "says": says}
-                for name, says in self.works_offline.items()
+                act.name: {"works": act.works, "says": act.says} for act in self.acts
             },
         }
 
@@ -184,7 +183,7 @@ def page_of(report: Report, language: str = "en", *, whole: bool = True) -> str:
         _section(_("Not as configured"), {n: (says, False) for n, says in report.errors.items()}),
         _section(
             _("If the line were cut now"),
-            {name: (says, report.works[name]) for name, says in report.works_offline.items()},
+            {act.name: (act.says, act.works) for act in report.acts},
         ),
         _section(_("What this gateway knows"), {n: (says, True) for n, says in knowledge.items()}),
         _section(_("Jobs"), _jobs(report.queue)),

@@ -105,6 +105,8 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "printer.identify": mark("let a printer make itself known"),
     "printer.diagnose": mark("look at a printer"),
     "gateway.diagnose": mark("tell how it is"),
+    "gateway.rehearse": mark("rehearse that its line is cut"),
+    "gateway.end-rehearsal": mark("end its rehearsal"),
 }
 _NOBODY: Final[Mapping[str, str]] = {}
 _NAMES: Final = ("name", "display_name", "username", "last4", "kind", "operation", "reason", "path")

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Annotated
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from control_plane.commands import requests
 from control_plane.commands.schemas import CommandView
 from control_plane.request import account_id, actor, caller
 from control_plane.rest.routing import Rest
+from control_plane.schemas import Body
 from control_plane.security.permissions import Permission
 from shared.ids import CommandId, GatewayId, PrinterId
 
@@ -41,6 +44,37 @@ def identify_printer(session: Session, printer_id: PrinterId) -> CommandView:
 def diagnose_printer(session: Session, printer_id: PrinterId) -> CommandView:
     """Ask a printer, through its gateway, how it is now."""
     asked = requests.diagnose_printer(session, account_id(), printer_id, actor())
+    return CommandView.model_validate(asked)
+
+
+class Rehearse(Body):
+    """For how long; the gateway ends it by itself."""
+
+    minutes: Annotated[int, Field(ge=1, le=60)] = 10
+
+
+@rest.post(
+    "/gateways/<gateway_id>/rehearsal",
+    Permission.CHANGE_THINGS,
+    body=Rehearse,
+    answer=CommandView,
+    status=HTTPStatus.ACCEPTED,
+)
+def rehearse(session: Session, gateway_id: GatewayId, body: Rehearse) -> CommandView:
+    """Let a gateway of one's own behave as if its line were cut; its command tells afterwards."""
+    asked = requests.rehearse(session, caller().tenant, gateway_id, actor(), minutes=body.minutes)
+    return CommandView.model_validate(asked)
+
+
+@rest.post(
+    "/gateways/<gateway_id>/rehearsal/end",
+    Permission.CHANGE_THINGS,
+    answer=CommandView,
+    status=HTTPStatus.ACCEPTED,
+)
+def end_rehearsal(session: Session, gateway_id: GatewayId) -> CommandView:
+    """End a rehearsal before its time."""
+    asked = requests.end_rehearsal(session, caller().tenant, gateway_id, actor())
     return CommandView.model_validate(asked)
 
 

@@ -62,6 +62,20 @@ def diagnose_gateway(gateway_id: str) -> ResponseReturnValue:
     return _asked(lambda session: requests.diagnose(session, tenant(), wanted, actor()), back)
 
 
+@bp.post("/gateways/<gateway_id>/rehearse")
+@requires(Permission.CHANGE_THINGS)
+def rehearse(gateway_id: str) -> ResponseReturnValue:
+    wanted, back = GatewayId(gateway_id), url_for("gateways.show_gateway", gateway_id=gateway_id)
+    return _asked(lambda session: requests.rehearse(session, tenant(), wanted, actor()), back)
+
+
+@bp.post("/gateways/<gateway_id>/rehearse/end")
+@requires(Permission.CHANGE_THINGS)
+def end_rehearsal(gateway_id: str) -> ResponseReturnValue:
+    wanted, back = GatewayId(gateway_id), url_for("gateways.show_gateway", gateway_id=gateway_id)
+    return _asked(lambda session: requests.end_rehearsal(session, tenant(), wanted, actor()), back)
+
+
 def _asked(ask: Any, back: str) -> ResponseReturnValue:
     """Ask, and lead to the page that follows it; or back, with why it cannot be asked."""
     try:

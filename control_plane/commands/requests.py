@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -19,9 +20,11 @@ from control_plane.gateways.models import Gateway
 from control_plane.printers import service as printers
 from control_plane.printers.models import Printer
 from control_plane.tenants import Tenant
+from shared.clock import to_wire
 from shared.ids import AccountId, CommandId, GatewayId, PrinterId
 from shared.messages.commands import CommandKind
 
+_TO_TELL: Final = timedelta(minutes=15)  # after a rehearsal, before it counts as never told
 _ENROL_FIRST: Final = "the gateway has not been enrolled yet"
 
 
@@ -54,6 +57,40 @@ def diagnose(session: Session, tenant: Tenant, gateway_id: GatewayId, by: Actor)
     gateway = gateways.get_own(session, tenant, gateway_id)
     check_enrolled(gateway)
     return commands.ask(session, tenant, gateway.id, CommandKind.DIAGNOSE, body={}, by=by)
+
+
+def rehearse(
+    session: Session, tenant: Tenant, gateway_id: GatewayId, by: Actor, *, minutes: int = 10
+) -> Command:
+    """Ask a gateway of one's own to behave as if its line were cut, and to tell afterwards.
+
+    Raises:
+        NotFoundError: There is no such gateway.
+        ConflictError: It has not been enrolled, or rehearses already.
+    """
+    gateway = gateways.get_own(session, tenant, gateway_id)
+    check_enrolled(gateway)
+    if commands.rehearsals(session, [gateway.id]):
+        raise ConflictError("a rehearsal goes on already")
+    seconds = minutes * 60
+    body = {"seconds": seconds, "begin_before": to_wire(utc_now() + commands.EXPIRES_AFTER)}
+    return commands.ask(
+        session, tenant, gateway.id, CommandKind.REHEARSE, body=body, by=by,
+        expires_after=timedelta(seconds=seconds) + _TO_TELL,
+    )  # fmt: skip
+
+
+def end_rehearsal(session: Session, tenant: Tenant, gateway_id: GatewayId, by: Actor) -> Command:
+    """Ask a gateway of one's own to end its rehearsal; the one thing it hears in it.
+
+    Raises:
+        NotFoundError: There is no such gateway.
+        ConflictError: It does not rehearse.
+    """
+    gateway = gateways.get_own(session, tenant, gateway_id)
+    if not commands.rehearsals(session, [gateway.id]):
+        raise ConflictError("no rehearsal goes on here")
+    return commands.ask(session, tenant, gateway.id, CommandKind.END_REHEARSAL, body={}, by=by)
 
 
 def get_command(session: Session, tenant: Tenant, command_id: CommandId) -> Command:

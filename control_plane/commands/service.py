@@ -85,6 +85,29 @@ def list_about_job(
     return [row for row in reversed(newest.all()) if row.body.get("job_id") == job_id]
 
 
+def rehearsals(
+    session: Session, ids: Sequence[GatewayId], now: datetime | None = None
+) -> dict[GatewayId, datetime]:
+    """Tell which of some gateways rehearse being cut, or were asked to, and until when."""
+    moment = now or utc_now()
+    rows = session.scalars(
+        select(Command).where(
+            Command.gateway_id.in_(ids),
+            Command.kind == CommandKind.REHEARSE.value,
+            Command.state.in_(_PENDING),
+            Command.expires_at > moment,
+        )
+    )
+    found: dict[GatewayId, datetime] = {}
+    for row in rows:
+        # Before it is heard of there is no rehearsal, and after two minutes there will be none.
+        is_heard = row.state == CommandState.IN_PROGRESS.value
+        if is_heard or moment < row.issued_at + EXPIRES_AFTER:
+            begins = row.changed_at if is_heard else row.issued_at
+            found[row.gateway_id] = begins + timedelta(seconds=int(row.body.get("seconds") or 0))
+    return found
+
+
 def list_pending(session: Session, gateway_id: GatewayId) -> Sequence[wire.Command]:
     """List what is still to be carried out, as it is to be said."""
     rows = session.scalars(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from control_plane.commands.models import Command
 from control_plane.jobs.words import Hop
 from control_plane.printers.words import state_words, supplies_of
 from control_plane.web.forms import sentence
-from shared.i18n import format_bytes, gettext, mark
+from shared.i18n import format_bytes, format_duration, format_number, format_time, gettext, mark
 from shared.messages.commands import CommandKind, CommandState
 
 _ = gettext
@@ -21,6 +22,8 @@ TITLES: Final[Mapping[str, str]] = {
     CommandKind.IDENTIFY_PRINTER.value: mark("Let the printer make itself known"),
     CommandKind.DIAGNOSE_PRINTER.value: mark("Look at the printer"),
     CommandKind.DIAGNOSE.value: mark("Look for what is wrong"),
+    CommandKind.REHEARSE.value: mark("Rehearsal: as if the line were cut"),
+    CommandKind.END_REHEARSAL.value: mark("End the rehearsal"),
 }
 _STATES: Final[Mapping[str, tuple[str, str, str]]] = {
     CommandState.QUEUED.value: (
@@ -108,6 +111,12 @@ def _hops(command: Command, asked_by: str, gateway: str) -> Iterator[Hop]:
         sent = _("Sent to %(gateway)s", gateway=gateway)
         yield Hop(None, "", "wait", sent, "", f"{_(says)} {below}")
         return
+    if command.kind == CommandKind.REHEARSE.value and not CommandState(command.state).is_final:
+        ends = command.changed_at + timedelta(seconds=int(command.body.get("seconds") or 0))
+        says = _("It uses the line for nothing until %(moment)s, and then tells.",
+                 moment=format_time(ends))  # fmt: skip
+        yield Hop(command.changed_at, "", "wait", _("The rehearsal goes on"), "", says)
+        return
     told = [sentence(command.message)] if command.message else []
     below = " ".join([*told, *([_(says)] if says else [])])
     yield Hop(command.changed_at, "", tone, _(title), "", below)
@@ -118,6 +127,8 @@ def _findings(command: Command) -> Iterator[Finding]:
         return
     if command.kind == CommandKind.DIAGNOSE.value:
         yield from _of_gateway(command.result)
+    elif command.kind == CommandKind.REHEARSE.value:
+        yield from _of_rehearsal(command.result)
     elif command.kind == CommandKind.DIAGNOSE_PRINTER.value:
         yield from _of_printer(command.result)
     elif command.kind == CommandKind.IDENTIFY_PRINTER.value:
@@ -140,6 +151,52 @@ def _of_gateway(result: Mapping[str, Any]) -> Iterator[Finding]:
     free = result.get("free_bytes")
     if isinstance(free, int):
         yield Finding(_("Free for documents"), "ok", format_bytes(free))
+
+
+_ENDED: Final[Mapping[str, str]] = {
+    "time": mark("Its time was over."),
+    "gateway": mark("Somebody ended it at the gateway."),
+    "primary": mark("Somebody ended it here."),
+}
+_WITH: Final[Mapping[str, str]] = {
+    "card": mark("by card"),
+    "password": mark("by password"),
+    "pin": mark("by PIN"),
+}
+
+
+def _of_rehearsal(result: Mapping[str, Any]) -> Iterator[Finding]:
+    """What happened while the gateway behaved as cut."""
+    why = str(result.get("why_ended") or "")
+    yield Finding(_("Ended"), "ok", _(_ENDED[why]) if why in _ENDED else why)
+    for name, label in (
+        ("jobs_received", _("Jobs taken")),
+        ("jobs_released", _("Jobs released")),
+        ("jobs_printed", _("Jobs printed")),
+    ):
+        yield Finding(label, "ok", format_number(_count(result.get(name))))
+    sign_ins = _counts(result.get("sign_ins"))
+    said = [f"{_(_WITH.get(name, name))}: {format_number(n)}" for name, n in sign_ins.items()]
+    yield Finding(_("Signed in"), "ok", ", ".join(said) or _("nobody"))
+    refused = _counts(result.get("refused"))
+    said = [f"{name}: {format_number(n)}" for name, n in refused.items()]
+    yield Finding(_("Refused"), "warn" if refused else "ok", ", ".join(said) or _("nothing"))
+    age = result.get("knowledge_seconds")
+    if isinstance(age, int):
+        yield Finding(
+            _("Its knowledge was at most"), "ok", _("%(age)s old", age=format_duration(age))
+        )
+    if restarts := _count(result.get("restarts")):
+        yield Finding(_("Started again meanwhile"), "ok", format_number(restarts))
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _counts(value: Any) -> Mapping[str, int]:
+    found = value if isinstance(value, Mapping) else {}
+    return {str(name)[:60]: _count(n) for name, n in list(found.items())[:20]}
 
 
 def _of_printer(result: Mapping[str, Any]) -> Iterator[Finding]:

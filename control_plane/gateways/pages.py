@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
@@ -90,5 +91,14 @@ def _values(session: Session, gateway_id: str) -> dict[str, Any]:
     return {
         "gateway": gateway,
         "waits": next((row for row in waiting if row.gateway_id == gateway.id), None),
-        "view": words.view(gateway, state, utc_now(), people=people, is_own=is_own),
+        "view": words.view(
+            gateway,
+            state,
+            utc_now(),
+            people=people,
+            is_own=is_own,
+            rehearses_until=commands.rehearsals(session, [gateway.id]).get(gateway.id),
+            account_id=tenant().account_id,
+        ),
+        "as_of": state.last_seen_at if state else None,
     }

@@ -9,7 +9,14 @@ from typing import Any, Final
 
 from control_plane.gateways.models import Gateway, GatewayState
 from control_plane.jobs.words import Hop
-from shared.i18n import format_duration, format_moment, gettext, mark, ngettext
+from shared.i18n import (
+    format_duration,
+    format_moment,
+    format_time,
+    gettext,
+    mark,
+    ngettext,
+)
 
 _ = gettext
 # Older than a few heartbeats: it is not a hiccup of the line.
@@ -49,12 +56,26 @@ class GatewayView:
     errors: Sequence[tuple[str, str]]
     hops: Sequence[Hop]
     services: Sequence[ServiceLine]
+    alone: Sequence[ServiceLine] = ()  # what would go on, as the gateway itself works it out
+    rehearses: bool = False
 
 
 def view(
-    gateway: Gateway, state: GatewayState | None, now: datetime, *, people: int, is_own: bool
+    gateway: Gateway,
+    state: GatewayState | None,
+    now: datetime,
+    *,
+    people: int,
+    is_own: bool,
+    rehearses_until: datetime | None = None,
+    account_id: str | None = None,
 ) -> GatewayView:
     tone, says = how(gateway, state, now)
+    if rehearses_until is not None:
+        tone = "warn"
+        says = _(
+            "rehearses that its line is cut, until %(moment)s", moment=format_time(rehearses_until)
+        )
     return GatewayView(
         id=gateway.id,
         name=gateway.name,
@@ -63,6 +84,8 @@ def view(
         tone=tone,
         says=says,
         if_cut=_if_cut(gateway, state, people),
+        alone=alone(state, account_id),
+        rehearses=rehearses_until is not None,
         errors=_errors(state),
         hops=_hops(gateway, state),
         services=_services(gateway, state, is_heard=tone != "bad"),
@@ -110,6 +133,47 @@ def _if_cut(gateway: Gateway, state: GatewayState | None, people: int) -> str:
     )
 
 
+_ACTS: Final[Mapping[str, str]] = {
+    "sending": mark("Sending documents"),
+    "printing": mark("Printing"),
+    "signing-in": mark("Signing in"),
+}
+_WHY: Final[Mapping[str, str]] = {
+    "kept-here": mark("Yes: documents are kept there."),
+    "reached-from-here": mark("Yes: printers are reached from there."),
+    "no-limit": mark("Yes, without limit of time."),
+    "disk-full": mark("No: its disk is full."),
+    "no-door": mark("No: nothing takes jobs there."),
+    "no-output": mark("No: printing does not run there."),
+    "no-authentication": mark("No: sign-in does not run there."),
+    "no-secrets": mark("No: the account's secrets have not come there yet."),
+    "nobody-known": mark("No: the people are not known there yet."),
+    "too-old": mark("No: what is known there is older than the account allows."),
+}
+
+
+def alone(state: GatewayState | None, account_id: str | None) -> Sequence[ServiceLine]:
+    """What would work if the line were cut, in the gateway's own judgement; of one's own alone."""
+    told = ((state.health if state else None) or {}).get("if_the_line_were_cut")
+    lines = []
+    for act in told.values() if isinstance(told, Mapping) else ():
+        if not isinstance(act, Mapping) or act.get("what") not in _ACTS:
+            continue
+        if act.get("account_id") not in (None, account_id) and account_id is not None:
+            continue
+        lines.append(_act(act))
+    return lines
+
+
+def _act(act: Mapping[str, Any]) -> ServiceLine:
+    seconds = act.get("seconds")
+    if act.get("works") and isinstance(seconds, int):
+        says = _("Yes, for %(time)s.", time=format_duration(seconds))
+    else:
+        says = _(_WHY.get(str(act.get("why")), "")) or str(act.get("says") or "")[:200]
+    return ServiceLine(_(_ACTS[str(act["what"])]), "ok" if act.get("works") else "bad", says)
+
+
 def _hops(gateway: Gateway, state: GatewayState | None) -> Sequence[Hop]:
     hops = [Hop(gateway.created_at, "", "done", _("Added here"))]
     if gateway.enrolled_at is None:
@@ -142,7 +206,7 @@ def _service(name: str, setting: Any, told: Any, *, is_heard: bool) -> ServiceLi
         return ServiceLine(title, "off", _("switched off"))
     if isinstance(told, Mapping) and is_heard:
         tone = "ok" if told.get("ok") else "warn"
-        return ServiceLine(title, tone, str(told.get("says") or ""))
+        return ServiceLine(title, tone, _(str(told.get("says") or "")))
     port = setting.get("port")
     where = f"{setting.get('host', '')}:{port}" if port else ""
     return ServiceLine(title, "off", where or _("switched on"))

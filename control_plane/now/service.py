@@ -12,6 +12,7 @@ from control_plane import tenants
 from control_plane.audit import service as audit
 from control_plane.audit.models import AuditEvent
 from control_plane.audit.words import people
+from control_plane.commands import service as commands
 from control_plane.domains import certificates
 from control_plane.domains import service as domains
 from control_plane.gateways import things
@@ -45,6 +46,7 @@ class GatewayNow:
     waiting: int
     oldest_waiting_at: datetime | None
     errors: Mapping[str, str]  # what of its configuration does not run, by section
+    rehearses_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class SiteNow:
     @property
     def is_printing(self) -> bool:
         """Whether a gateway there was heard just now; of a silent one nobody can say."""
-        return any(gateway.is_here for gateway in self.gateways)
+        return any(gateway.is_here or gateway.rehearses_until for gateway in self.gateways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,9 @@ def _sites(session: Session, account_id: AccountId, now: datetime) -> Sequence[S
     waiting = repository.count_waiting(session, account_id)
     printers = repository.count_printers(session, account_id)
     by_site: dict[SiteId | None, list[GatewayNow]] = {}
-    for gateway, state in repository.list_gateways(session, account_id):
+    listed = repository.list_gateways(session, account_id)
+    rehearsals = commands.rehearsals(session, [gateway.id for gateway, _state in listed])
+    for gateway, state in listed:
         heard_at = state.last_seen_at if state else None
         here = state is not None and state.presence == "here" and heard_at is not None
         count, oldest = waiting.get(gateway.id, (0, None))
@@ -165,6 +169,7 @@ def _sites(session: Session, account_id: AccountId, now: datetime) -> Sequence[S
                 waiting=count,
                 oldest_waiting_at=oldest,
                 errors=(state.running or {}).get("errors", {}) if state else {},
+                rehearses_until=rehearsals.get(gateway.id),
             )
         )
     sites = [

@@ -181,6 +181,8 @@ def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
     for gateway in now.gateways:
         if not gateway.is_enrolled:
             yield _not_enrolled(gateway, link)
+        elif gateway.rehearses_until is not None:
+            yield _rehearsing(gateway, link)
         elif not gateway.is_here:
             yield _silent(gateway, now, link)
         elif gateway.errors:
@@ -282,6 +284,20 @@ def _not_enrolled(gateway: GatewayNow, link: Link) -> Trouble:
         _("Make a code here and run one command on its machine."),
         link("gateways.show_gateway", gateway_id=gateway.id),
         _("Enrol it"),
+    )
+
+
+def _rehearsing(gateway: GatewayNow, link: Link) -> Trouble:
+    assert gateway.rehearses_until is not None
+    return Trouble(
+        "off",
+        _("Gateway %(name)s rehearses that its line is cut", name=gateway.name),
+        _(
+            "No outage: it prints, and tells at %(moment)s what happened.",
+            moment=format_time(gateway.rehearses_until),
+        ),
+        link("gateways.show_gateway", gateway_id=gateway.id),
+        _("Show"),
     )
 
 

@@ -9,6 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
@@ -77,6 +78,7 @@ def _places(session: Session, names: Mapping[SiteId, str]) -> Sequence[Place]:
     states = gateways.states(session, [gateway.id for gateway in standing])
     printers = now.count_printers(session, account_id())
     people = now.count_people(session, account_id())
+    rehearsals = commands.rehearsals(session, [gateway.id for gateway in standing])
     by_site: dict[SiteId | None, list[words.GatewayView]] = {}
     for gateway in standing:
         view = words.view(
@@ -85,6 +87,7 @@ def _places(session: Session, names: Mapping[SiteId, str]) -> Sequence[Place]:
             utc_now(),
             people=people,
             is_own=gateway.tenant == str(tenant()),
+            rehearses_until=rehearsals.get(gateway.id),
         )
         by_site.setdefault(gateway.site_id if gateway.site_id in names else None, []).append(view)
     places = [

@@ -23,6 +23,9 @@ _ACT_SECONDS: Final = 60.0
 
 Act = Callable[[Command], Awaitable[Mapping[str, Any]]]
 
+# What an act answers that goes on, and reports by itself when it has ended.
+LATER: Final[Mapping[str, Any]] = {"later": True}
+
 
 class CommandRefusedError(Exception):
     """It is not for us, not of now, or cannot be done; the text is told to who asked."""
@@ -69,7 +72,8 @@ class Commands:
             log.exception("command %s (%s)", command.id, command.kind.value)
             await self._report(command, CommandState.FAILED, f"{type(error).__name__}: {error}")
         else:
-            await self._report(command, CommandState.SUCCEEDED, "", result)
+            if result is not LATER:
+                await self._report(command, CommandState.SUCCEEDED, "", result)
         return None
 
     def _refusal(self, command: Command) -> str | None:
@@ -106,9 +110,11 @@ class Commands:
     def _report_cut_off(self, tx: Transaction) -> None:
         at = self._now()
         cut_off = tx.connection.execute(
-            "UPDATE command_log SET state = ?, at = ? WHERE state = ? RETURNING id",
-            (CommandState.FAILED.value, clock.to_wire(at), CommandState.IN_PROGRESS.value),
-        ).fetchall()
+            # A rehearsal survives a restart, and reports by itself.
+            "UPDATE command_log SET state = ?, at = ? WHERE state = ? AND kind != ? RETURNING id",
+            (CommandState.FAILED.value, clock.to_wire(at), CommandState.IN_PROGRESS.value,
+             CommandKind.REHEARSE.value),
+        ).fetchall()  # fmt: skip
         for (command_id,) in cut_off:
             says = "the gateway was restarted in the middle of it"
             tx.enqueue(CommandReported(command_id, CommandState.FAILED.value, at, {}, says))

@@ -28,6 +28,7 @@ from edge_agent.service import Health
 from edge_agent.sync import rollback
 from edge_agent.sync.commands import Act, Commands
 from edge_agent.sync.follower import Follower, Forget
+from edge_agent.sync.rehearsal import Rehearsal
 from edge_agent.sync.replica import Replica
 from edge_agent.sync.sender import BeginAnew, Sender
 from shared.clock import Clock
@@ -87,6 +88,7 @@ class LinkParts:
     agent_version: str = "0.1.0"
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     backoff: Backoff | None = None
+    rehearsal: Rehearsal | None = None
 
 
 class Link:
@@ -120,6 +122,9 @@ class Link:
         self._hello_wanted = asyncio.Event()
         self._news = asyncio.Event()
         self._connection: Connection | None = None
+        self._is_connected = False
+        if parts.rehearsal is not None:
+            parts.rehearsal.on_change(self._on_rehearsal)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- what others ask ------------------------------------------------------------------------
@@ -144,6 +149,19 @@ class Link:
         told, then = self._primary_time
         return told + timedelta(seconds=self._parts.clock.monotonic() - then)
 
+    def _is_silent(self) -> bool:
+        """Whether the gateway rehearses that its line is cut."""
+        rehearsal = self._parts.rehearsal
+        return rehearsal is not None and rehearsal.is_silent
+
+    def _on_rehearsal(self) -> None:
+        if self._is_silent():
+            is_connected = self._is_connected  # And stays so, for the command that ends it.
+            self._went_down(_("a rehearsal; spoolhouse-agent rehearsal end ends it"))
+            self._is_connected = is_connected
+        elif self._is_connected:
+            self._came_up()
+
     def _is_well(self) -> bool:
         return self._up.is_set() and self._senders[Lane.FACTS].is_sending
 
@@ -155,6 +173,7 @@ class Link:
     async def run(self) -> None:
         """Keep the line until cancelled; whatever goes wrong with it, the gateway goes on."""
         self._loop = asyncio.get_running_loop()
+        log.info("this start of the agent is known to the primary as box %s", self._boot_id[:8])
         for sender in self._senders.values():
             self._parts.store.on_facts(sender.wake)
         while True:
@@ -227,6 +246,10 @@ class Link:
         self._soon(lambda: self._take(delivery))
 
     def _take(self, delivery: Delivery) -> None:
+        is_command = delivery.topic == topics.down(self._gateway_id, Down.COMMAND)
+        if self._is_silent() and not is_command:
+            delivery.done()
+            return
         is_page = delivery.topic == topics.down(self._gateway_id, Down.FEED)
         try:
             (self._pages if is_page else self._inbox).put_nowait(delivery)
@@ -234,6 +257,9 @@ class Link:
             delivery.done()  # Pages and acknowledgements come again when we ask.
 
     def _came_up(self) -> None:
+        self._is_connected = True
+        if self._is_silent():
+            return
         self._up.set()
         self._says = _("Connected; waiting for the primary to answer.")
         self._say_hello_soon()
@@ -247,6 +273,7 @@ class Link:
             self._say_hello_soon()
 
     def _went_down(self, says: str) -> None:
+        self._is_connected = False
         self._up.clear()
         self._says = _("The line to the primary is cut: %(why)s", why=says)
         self._follower.connection_lost()
@@ -261,6 +288,8 @@ class Link:
 
     def _publish(self, what: Up, payload: bytes) -> bool:
         connection = self._connection
+        if self._is_silent():
+            return False
         topic = topics.up(self._gateway_id, what)
         return connection is not None and connection.publish(topic, payload)
 
@@ -371,6 +400,8 @@ class Link:
             await self._follower.on_page(codec.from_plain(FeedPage, plain))
         elif what == Down.COMMAND.value:
             command = codec.from_plain(Command, plain)
+            if self._is_silent() and command.kind is not CommandKind.END_REHEARSAL:
+                return  # Not heard: it is sent again afterwards, if it is still of use.
             refusal = await self._commands.on_command(command)
             if refusal is not None:
                 self._parts.audit("command.refused", {"command_id": command.id, "reason": refusal})
@@ -422,7 +453,8 @@ class Link:
 
     async def _renew_forever(self) -> None:
         while True:
-            if enrolment.renewal_is_due(self._identity, self.primary_now()):
+            is_due = enrolment.renewal_is_due(self._identity, self.primary_now())
+            if is_due and not self._is_silent():
                 await self._renew()
             await asyncio.sleep(_RENEW_LOOK_SECONDS)
 

@@ -32,6 +32,9 @@ class CommandKind(Enum):
     IDENTIFY_PRINTER = "printer.identify"  # [account_id, printer_id]
     DIAGNOSE_PRINTER = "printer.diagnose"  # [account_id, printer_id]
     DIAGNOSE = "gateway.diagnose"  # []
+    # [seconds, begin_before]: behave as cut; in progress until it has ended
+    REHEARSE = "gateway.rehearse"
+    END_REHEARSAL = "gateway.end-rehearsal"  # []: the one thing heard in a rehearsal
 
 
 class CommandState(Enum):

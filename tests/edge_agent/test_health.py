@@ -71,7 +71,7 @@ async def test_it_speaks_german(site: Site) -> None:
 
 async def test_an_account_with_a_limit_sees_how_long_it_lasts(site: Site) -> None:
     site.people.change_account(site.people.alder, offline_limit_seconds=86_400 * 3)
-    works = site.agent.report().works_offline
+    works = {act.name: act.says for act in site.agent.report().acts}
     assert works["Signing in at Alder Ltd"].startswith("Yes, for ")
     assert works["Signing in at Cedar"] == "Yes, without limit of time."
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -23,11 +24,13 @@ from control_plane.gateways.schemas import NewGateway
 from control_plane.pki.keys import KeyRing
 from control_plane.vault import Vault
 from edge_agent import enrolment
+from edge_agent.control import Control
 from edge_agent.enrolment import Identity
 from edge_agent.jobs.service import JobService
 from edge_agent.jobs.store import JobStore
 from edge_agent.spool.spool import Spool
 from edge_agent.sync.link import Link, LinkParts
+from edge_agent.sync.rehearsal import Rehearsal
 from edge_agent.sync.replica import Replica
 from shared.clock import SystemClock
 from shared.crypto import authority, sealing
@@ -40,6 +43,7 @@ from shared.mqtt import Backoff
 from tests.support.houses import TESTER, Town, a_town
 
 CLOCK = SystemClock()
+REHEARSING = (CommandKind.REHEARSE, CommandKind.END_REHEARSAL)
 QUICK = Backoff(first_seconds=0.05, unreachable_cap_seconds=0.2, refused_cap_seconds=0.5)
 
 
@@ -125,6 +129,7 @@ class Box:
     refused: list[tuple[str, Mapping[str, Any]]]
     done: list[str]
     forgotten: list[AccountId]
+    rehearsal: Rehearsal
     task: asyncio.Task[None] | None = None
 
     @property
@@ -142,7 +147,11 @@ class Box:
         await self.store.submit(work)
 
     async def connected(self) -> None:
-        await until(lambda: self.link.health().ok, "the link is up")
+        try:
+            await until(lambda: self.link.health().ok, "the link is up")
+        except AssertionError:
+            print("SAYS", self.link.health())
+            raise
 
     async def told(self) -> None:
         """Wait until everything is acknowledged."""
@@ -200,6 +209,15 @@ async def a_gateway(
         done.append(command.id)
         return {"says": "done"}
 
+    rehearsal = Rehearsal(state, store, CLOCK, lambda: 7)
+    rehearsal.recover()
+    # What it needs of a whole agent to rehearse, and no more.
+    agent: Any = SimpleNamespace(parts=None, rehearsal=rehearsal, primary_now=CLOCK.now)
+    acts = {
+        **dict.fromkeys(CommandKind, act),
+        **{kind: Control(agent).acts()[kind] for kind in REHEARSING},
+    }
+
     async def forget(account_id: AccountId) -> None:
         forgotten.append(account_id)
         await jobs.forget_account(account_id)
@@ -216,7 +234,8 @@ async def a_gateway(
         running=Running,
         presence=lambda: {"ok": True},
         audit=lambda event, detail: refused.append((event, detail)),
-        acts=dict.fromkeys(CommandKind, act),
+        acts=acts,
+        rehearsal=rehearsal,
         forget=forget,
         heartbeat_seconds=changes.pop("heartbeat_seconds", 0.5),
         backoff=QUICK,
@@ -225,11 +244,13 @@ async def a_gateway(
     await jobs.start()
     link = Link(parts)
     task = asyncio.create_task(link.run(), name="link of a test")
-    box = Box(identity, store, jobs, replica, link, refused, done, forgotten, task)
+    counting = asyncio.create_task(rehearsal.run(), name="rehearsal of a test")
+    box = Box(identity, store, jobs, replica, link, refused, done, forgotten, rehearsal, task)
     try:
         yield box
     finally:
         task.cancel()
-        await asyncio.wait([task], timeout=10)
+        counting.cancel()
+        await asyncio.wait([task, counting], timeout=10)
         await jobs.stop()
         replica.close()

@@ -15,6 +15,7 @@ from control_plane.commands import service as commands
 from control_plane.commands.models import Command
 from control_plane.database import utc_now
 from control_plane.gateways import service as gateways
+from control_plane.gateways.models import GatewayState
 from control_plane.security import api_keys
 from control_plane.security.api_keys import NewApiKey
 from control_plane.security.permissions import ACCOUNT_ROLES
@@ -180,3 +181,72 @@ def test_a_program_asks_and_reads_the_answer(site: Site, cleo: Desk) -> None:
         assert (answer.json["state"], answer.json["result"]) == ("succeeded", {"ok": True})
     assert call("POST", f"/printers/{cedar.printer.id}/identify").status_code == 404
     assert call("POST", f"/gateways/{cedar.gateway.id}/diagnose").status_code == 404
+
+
+def test_a_rehearsal_is_shown_as_one_and_not_as_an_outage(site: Site, ada: Desk) -> None:
+    gateway_id = site.town.alder.gateway.id
+    asked = ask(ada, f"/gateways/{gateway_id}/rehearse")
+    again = ada.send(f"/gateways/{gateway_id}/rehearse", {})
+    assert again.headers["Location"] == f"/gateways/{gateway_id}"
+    assert "A rehearsal goes on already." in ada.get(f"/gateways/{gateway_id}").text
+    report(site, asked, "in-progress")
+    with site.parts.database.writing() as session:
+        state = session.get(GatewayState, gateway_id)
+        assert state is not None
+        state.last_seen_at = utc_now() - timedelta(minutes=9)
+    page = ada.get("/now/live").text
+    assert "HQ-1 rehearses that its line is cut" in page
+    assert "HQ-1 has not been heard" not in page
+    assert "rehearses that its line is cut, until" in ada.get(f"/gateways/{gateway_id}/live").text
+    assert "rehearses that its line is cut, until" in ada.get("/sites").text
+    ask(ada, f"/gateways/{gateway_id}/rehearse/end")
+    result = {
+        "why_ended": "gateway", "jobs_received": 3, "jobs_released": 2, "jobs_printed": 2,
+        "sign_ins": {"card": 2}, "refused": {"card.unknown": 1}, "knowledge_seconds": 600,
+    }  # fmt: skip
+    report(site, asked, "succeeded", result=result)
+    page = ada.get(f"/commands/{asked}").text
+    for says in (
+        "Somebody ended it at the gateway.",
+        "by card: 2",
+        "card.unknown: 1",
+        "10 minutes old",
+    ):
+        assert says in page
+    assert "HQ-1 has not been heard" in ada.get("/now/live").text
+
+
+def test_only_ones_own_gateway_rehearses(site: Site, ada: Desk, cleo: Desk) -> None:
+    gateway_id = site.town.alder.gateway.id
+    assert cleo.send(f"/gateways/{gateway_id}/rehearse", {}).status_code == 404
+    assert cleo.send(f"/gateways/{gateway_id}/rehearse/end", {}).status_code == 404
+    none = ada.send(f"/gateways/{gateway_id}/rehearse/end", {})
+    assert none.headers["Location"] == f"/gateways/{gateway_id}"
+    assert ask(ada, f"/gateways/{gateway_id}/rehearse")
+
+
+def test_what_would_go_on_without_the_line_is_the_gateways_own_answer(
+    site: Site, ada: Desk
+) -> None:
+    own, other = site.town.alder.account.id, site.town.cedar.account.id
+    acts = {
+        "Signing in at Alder": {
+            "what": "signing-in", "works": True, "why": "for-a-time", "account_id": own,
+            "seconds": 7200,
+        },
+        "Signing in at Cedar": {
+            "what": "signing-in", "works": False, "why": "too-old", "account_id": other,
+        },
+        "Printing": {"what": "printing", "works": False, "why": "no-output", "account_id": None},
+        "odd": 7,
+    }  # fmt: skip
+    with site.parts.database.writing() as session:
+        gateway_id = site.town.alder.gateway.id
+        gateways.on_heartbeat(
+            session, gateway_id, at=utc_now(), health={"if_the_line_were_cut": acts}
+        )
+    page = ada.get(f"/gateways/{gateway_id}/live").text
+    assert "Yes, for 2 hours." in page
+    assert "No: printing does not run there." in page
+    assert "older than the account allows" not in page
+    assert "Cedar" not in page
