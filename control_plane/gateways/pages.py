@@ -100,5 +100,5 @@ def _values(session: Session, gateway_id: str) -> dict[str, Any]:
             rehearses_until=commands.rehearsals(session, [gateway.id]).get(gateway.id),
             account_id=tenant().account_id,
         ),
-        "as_of": state.last_seen_at if state else None,
+        "heard_at": state.last_seen_at if state else None,
     }
