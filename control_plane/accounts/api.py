@@ -12,7 +12,6 @@ from control_plane.accounts.schemas import (
     NewAccount,
     OpenedAccountView,
 )
-from control_plane.domains.schemas import DomainView
 from control_plane.request import account_id, actor, caller, vault
 from control_plane.rest.routing import Items, Rest, TextQuery, expected_version, items
 from control_plane.security.permissions import Permission
@@ -32,14 +31,8 @@ def list_accounts(session: Session, query: TextQuery) -> Items[AccountView]:
 def create_account(session: Session, body: NewAccount) -> OpenedAccountView:
     """Make an account with a trial licence of 30 days; also its domain, owner and set-up key."""
     opened = open_account(session, caller().vendor_id, body, actor(), vault=vault())
-    link = f"/recover/{opened.link}" if opened.link else None  # on the account's own host
-    return OpenedAccountView(
-        **AccountView.model_validate(opened.account).model_dump(),
-        domain=DomainView.model_validate(opened.domain) if opened.domain else None,
-        owner_id=opened.owner.id if opened.owner else None,
-        owner_link=link,
-        key=opened.key,
-    )
+    shown = AccountView.model_validate(opened.account).model_dump()
+    return OpenedAccountView(**shown, **opened.shown())
 
 
 @rest.get("/accounts/<below_id>", Permission.SEE_ACCOUNTS, answer=AccountView)

@@ -8,18 +8,9 @@ from pydantic import Field, computed_field
 from control_plane.database import utc_now
 from control_plane.domains.schemas import DomainView, HostName
 from control_plane.schemas import Body, Language, Name, Seconds, ShortName, TimeZone, View
-from control_plane.users.schemas import Email, Password, Username
+from control_plane.users.schemas import NewOwner
 
 WARN_BEFORE: Final = timedelta(days=14)
-
-
-class NewOwner(Body):
-    """The first person of an account."""
-
-    username: Username
-    display_name: Name | None = None
-    email: Email = ""
-    password: Password | None = None  # None: a one-time link lets the owner choose it
 
 
 class NewAccount(Body):

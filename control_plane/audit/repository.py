@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Select, select, update
@@ -76,6 +77,8 @@ def list_events(
     subject_id: str | None = None,
     actor_id: str | None = None,
     text: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
@@ -92,11 +95,21 @@ def list_events(
         query = query.where(AuditEvent.actor_id == actor_id)
     if text:
         query = query.where(contains(AuditEvent.actor_name, text))
+    if since:
+        query = query.where(AuditEvent.at >= since)
+    if until:
+        query = query.where(AuditEvent.at < until)
     by = (AuditEvent.seq, AuditEvent.id)
     return paginate(
         session, query, by, cursor=cursor, limit=limit, newest_first=True, sorts=_SORTS,
         order=order,
     )  # fmt: skip
+
+
+def list_after(session: Session, tenant: Tenant, seq: int, limit: int) -> Sequence[AuditEvent]:
+    """List rows in the order of the chain, from behind one of them."""
+    query = select(AuditEvent).where(AuditEvent.tenant == str(tenant), AuditEvent.seq > seq)
+    return session.scalars(query.order_by(AuditEvent.seq).limit(limit)).all()
 
 
 def all_in_order(session: Session, tenant: Tenant) -> Iterator[AuditEvent]:

@@ -39,6 +39,7 @@ _HASHED: Final = (
 
 list_events = repository.list_events
 find_event = repository.find_event
+list_after = repository.list_after
 
 
 def record(
@@ -90,10 +91,10 @@ def _to_millisecond(moment: datetime) -> datetime:
 def link_hash(row: AuditEvent) -> str:
     """SHA-256 over the canonical JSON of everything in the row but the hash itself."""
     names = (*_HASHED, "at", "recorded_at")
-    return _hash({name: getattr(row, name) for name in names})
+    return hash_of({name: getattr(row, name) for name in names})
 
 
-def _hash(row: Mapping[str, Any]) -> str:
+def hash_of(row: Mapping[str, Any]) -> str:
     plain = {name: row[name] for name in _HASHED}
     plain |= {"at": to_wire(row["at"]), "recorded_at": to_wire(row["recorded_at"])}
     return hashlib.sha256(codec.dumps(plain)).hexdigest()
@@ -126,7 +127,7 @@ def on_gateway_audit(session: Session, told: Sequence[Told]) -> None:
             chain.seq += 1
             row = _gateway_row(tenant, gateway_id, fact, now)
             row |= {"seq": chain.seq, "previous": chain.head}
-            row["hash"] = chain.head = _hash(row)
+            row["hash"] = chain.head = hash_of(row)
             rows.append(row)
             _note_use(session, fact, used)
     cards.mark_all_used(session, used.values())

@@ -29,6 +29,8 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("user.link-made", "ok"): mark("%(who)s made a link by which %(what)s sets a password"),
     ("user.session-ended", "ok"): mark("%(who)s ended a session of %(what)s"),
     ("user.password-refused", "refused"): mark("%(who)s gave a wrong password when changing it"),
+    ("upload.allowed", "ok"): mark("%(who)s let a document be brought to a gateway"),
+    ("upload.refused", "refused"): mark("A document was brought to a gateway and refused"),
     ("user.imported", "ok"): mark("%(who)s imported people from a file"),
     ("user.deleted", "ok"): mark("%(who)s removed the person %(what)s"),
     ("group.created", "ok"): mark("%(who)s made the group %(what)s"),

@@ -360,4 +360,5 @@ def _looking(nouns: Any) -> None:
     _owner(found)
     _pages(found)
     found.add_argument("--event", metavar="PREFIX", help="such as card.")
-    _leaf(audit, "verify", "looking.verify_audit", "prove that no row was touched")
+    verify = _leaf(audit, "verify", "looking.verify_audit", "prove that no row was touched")
+    verify.add_argument("file", nargs="?", help="an export of the API; none: the database")

@@ -8,18 +8,17 @@ from control_plane.domains import service as domains
 from control_plane.domains.dns import DnsLookup
 from control_plane.domains.schemas import DomainChanges, DomainView, NewDomain
 from control_plane.request import actor, caller, parts
-from control_plane.rest.routing import Items, Rest, expected_version
+from control_plane.rest.routing import Items, PageQuery, Rest, expected_version, few
 from control_plane.security.permissions import Permission
 from shared.ids import AccountId
 
 rest = Rest("domains", __name__)
 
 
-@rest.get("/domains", Permission.SEE_SETTINGS, answer=Items[DomainView])
-def list_domains(session: Session) -> Items[DomainView]:
+@rest.get("/domains", Permission.SEE_SETTINGS, query=PageQuery, answer=Items[DomainView])
+def list_domains(session: Session, query: PageQuery) -> Items[DomainView]:
     """List one's domains."""
-    found = domains.list_domains(session, caller().tenant)
-    return Items[DomainView](items=[DomainView.model_validate(domain) for domain in found])
+    return few(domains.list_domains(session, caller().tenant), DomainView, query)
 
 
 @rest.post("/domains", Permission.CHANGE_SETTINGS, body=NewDomain, answer=DomainView)

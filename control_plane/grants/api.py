@@ -5,17 +5,22 @@ from sqlalchemy.orm import Session
 from control_plane.grants import service as grants
 from control_plane.grants.schemas import GrantView, NewGrant
 from control_plane.request import account_id, actor, caller
-from control_plane.rest.routing import Items, Rest
+from control_plane.rest.routing import Items, PageQuery, Rest, few
 from control_plane.security.permissions import Permission
 
 rest = Rest("grants", __name__)
 
 
-@rest.get("/grants", Permission.SEE_SETTINGS, answer=Items[GrantView])
-def list_grants(session: Session) -> Items[GrantView]:
+@rest.get("/grants", Permission.SEE_SETTINGS, query=PageQuery, answer=Items[GrantView])
+def list_grants(session: Session, query: PageQuery) -> Items[GrantView]:
     """List whom of its vendor the account let in."""
-    found = grants.list_grants(session, account_id())
-    return Items[GrantView](items=[GrantView.model_validate(grant) for grant in found])
+    return few(grants.list_grants(session, account_id()), GrantView, query)
+
+
+@rest.get("/grants/<grant_id>", Permission.SEE_SETTINGS, answer=GrantView)
+def get_grant(session: Session, grant_id: str) -> GrantView:
+    """Show a grant."""
+    return GrantView.model_validate(grants.get_grant(session, account_id(), grant_id))
 
 
 @rest.post("/grants", Permission.CHANGE_SETTINGS, body=NewGrant, answer=GrantView)

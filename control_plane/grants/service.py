@@ -37,7 +37,9 @@ def create(
     account = accounts.get_account(session, account_id)
     for permission in new.permissions:
         if permission in NEVER_GRANTED:
-            raise InvalidError("permissions", f"{permission.value} cannot be granted")
+            raise InvalidError(
+                "permissions", "%(permission)s cannot be granted", permission=permission.value
+            )
         if may is not None and permission not in may:
             raise ForbiddenError(permission.value)
     if new.user_id:
@@ -65,10 +67,15 @@ def create(
     return grant
 
 
-def revoke(session: Session, account_id: AccountId, grant_id: str, by: Actor) -> Grant:
+def get_grant(session: Session, account_id: AccountId, grant_id: str) -> Grant:
     grant = repository.find_grant(session, account_id, grant_id)
     if grant is None:
         raise NotFoundError("grant", grant_id)
+    return grant
+
+
+def revoke(session: Session, account_id: AccountId, grant_id: str, by: Actor) -> Grant:
+    grant = get_grant(session, account_id, grant_id)
     if grant.revoked_at is None:
         grant.revoked_at = utc_now()
         session.flush()

@@ -7,7 +7,7 @@ A route gets an open session as its first argument: a reading one for GET, a wri
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Generic, TypeVar, cast
@@ -215,3 +215,17 @@ def items(page: Page[Any], view: type[W]) -> Items[W]:
     shown = [view.model_validate(row) for row in page.items]
     model = Items[view]  # type: ignore[valid-type]
     return cast("Items[W]", model(items=shown, next_cursor=page.next_cursor))
+
+
+def few(found: Sequence[Any], view: type[W], query: PageQuery) -> Items[W]:
+    """Show one page of a list that is short by its nature; the cursor is the last id seen.
+
+    Raises:
+        InvalidError: No row of the list has this id.
+    """
+    ids = [row.id for row in found]
+    if query.cursor is not None and query.cursor not in ids:
+        raise InvalidError("cursor", "this cursor is none of ours; begin again")
+    begin = 0 if query.cursor is None else ids.index(query.cursor) + 1
+    end = begin + query.limit
+    return items(Page(found[begin:end], ids[end - 1] if end < len(ids) else None), view)

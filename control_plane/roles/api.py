@@ -3,7 +3,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from control_plane.request import actor, caller
-from control_plane.rest.routing import Items, Rest, expected_version
+from control_plane.rest.routing import Items, PageQuery, Rest, expected_version, few
 from control_plane.roles import service as roles
 from control_plane.roles.schemas import NewRole, RoleChanges, RoleView
 from control_plane.security.permissions import Permission
@@ -11,11 +11,10 @@ from control_plane.security.permissions import Permission
 rest = Rest("roles", __name__)
 
 
-@rest.get("/roles", Permission.SEE_PEOPLE, answer=Items[RoleView])
-def list_roles(session: Session) -> Items[RoleView]:
+@rest.get("/roles", Permission.SEE_PEOPLE, query=PageQuery, answer=Items[RoleView])
+def list_roles(session: Session, query: PageQuery) -> Items[RoleView]:
     """List roles, the built-in ones first."""
-    found = roles.list_roles(session, caller().tenant)
-    return Items[RoleView](items=[RoleView.model_validate(role) for role in found])
+    return few(roles.list_roles(session, caller().tenant), RoleView, query)
 
 
 @rest.post("/roles", Permission.CHANGE_ROLES, body=NewRole, answer=RoleView)

@@ -96,12 +96,17 @@ def list_keys(session: Session, tenant: Tenant) -> Sequence[ApiKey]:
     ).all()
 
 
-def revoke(session: Session, tenant: Tenant, key_id: str, by: Actor) -> ApiKey:
+def get_key(session: Session, tenant: Tenant, key_id: str) -> ApiKey:
     row = session.scalars(
         select(ApiKey).where(ApiKey.tenant == str(tenant), ApiKey.id == key_id)
     ).one_or_none()
     if row is None:
         raise NotFoundError("API key", key_id)
+    return row
+
+
+def revoke(session: Session, tenant: Tenant, key_id: str, by: Actor) -> ApiKey:
+    row = get_key(session, tenant, key_id)
     if row.revoked_at is None:
         row.revoked_at = utc_now()
         session.flush()

@@ -31,6 +31,12 @@ def list_terminals(session: Session, query: PageQuery) -> Items[TerminalView]:
     return items(page, TerminalView)
 
 
+@rest.get("/terminals/<terminal_id>", Permission.SEE_THINGS, answer=TerminalView)
+def get_terminal(session: Session, terminal_id: TerminalId) -> TerminalView:
+    """Show a paired terminal."""
+    return TerminalView.model_validate(terminals.get_terminal(session, account_id(), terminal_id))
+
+
 @rest.post(
     "/terminal-codes", Permission.CHANGE_THINGS, body=NewTerminalCode, answer=TerminalCodeView
 )

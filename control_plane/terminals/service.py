@@ -101,6 +101,13 @@ def _add_paired(session: Session, gateway_id: GatewayId, fact: TerminalPaired) -
     )  # fmt: skip
 
 
+def get_terminal(session: Session, account_id: AccountId, terminal_id: TerminalId) -> Terminal:
+    terminal = repository.find_terminal(session, account_id, terminal_id)
+    if terminal is None:
+        raise NotFoundError("terminal", terminal_id)
+    return terminal
+
+
 def revoke(session: Session, account_id: AccountId, terminal_id: TerminalId, by: Actor) -> Terminal:
     """End a terminal: its token is worth nothing any more."""
     terminal = repository.find_terminal(session, account_id, terminal_id)

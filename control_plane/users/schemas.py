@@ -29,6 +29,15 @@ class NewUser(Body):
     roles: tuple[str, ...] = ("user",)
 
 
+class NewOwner(Body):
+    """The first person of an account or vendor."""
+
+    username: Username
+    display_name: Name | None = None
+    email: Email = ""
+    password: Password | None = None  # None: a one-time link lets the owner choose it
+
+
 class UserChanges(Body):
     display_name: Name | None = None
     email: Email | None = None

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from control_plane.request import actor, caller
+from control_plane.accounts.opening import open_vendor
+from control_plane.request import actor, caller, vault
 from control_plane.rest.routing import Items, PageQuery, Rest, expected_version, items
 from control_plane.security.permissions import Permission
 from control_plane.vendors import service as vendors
-from control_plane.vendors.schemas import NewVendor, VendorChanges, VendorView
+from control_plane.vendors.schemas import NewVendor, OpenedVendorView, VendorChanges, VendorView
+from shared.ids import VendorId
 
 rest = Rest("vendors", __name__)
 
@@ -33,8 +35,15 @@ def list_vendors(session: Session, query: PageQuery) -> Items[VendorView]:
     return items(page, VendorView)
 
 
-@rest.post("/vendors", Permission.CHANGE_ACCOUNTS, body=NewVendor, answer=VendorView)
-def create_vendor(session: Session, body: NewVendor) -> VendorView:
-    """Make a vendor under this one."""
-    vendor = vendors.create(session, body, actor(), parent_id=caller().vendor_id)
-    return VendorView.model_validate(vendor)
+@rest.post("/vendors", Permission.CHANGE_ACCOUNTS, body=NewVendor, answer=OpenedVendorView)
+def create_vendor(session: Session, body: NewVendor) -> OpenedVendorView:
+    """Make a vendor under this one; also its domain, owner and set-up key."""
+    vendor, furnished = open_vendor(session, caller().vendor_id, body, actor(), vault=vault())
+    shown = VendorView.model_validate(vendor).model_dump()
+    return OpenedVendorView(**shown, **furnished.shown())
+
+
+@rest.get("/vendors/<child_id>", Permission.SEE_ACCOUNTS, answer=VendorView)
+def get_vendor(session: Session, child_id: VendorId) -> VendorView:
+    """Show a vendor that stands under this one."""
+    return VendorView.model_validate(vendors.get_child(session, caller().vendor_id, child_id))

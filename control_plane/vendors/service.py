@@ -39,6 +39,14 @@ def get_vendor(session: Session, vendor_id: VendorId) -> Vendor:
     return vendor
 
 
+def get_child(session: Session, parent_id: VendorId, vendor_id: VendorId) -> Vendor:
+    """A vendor that stands under another one."""
+    vendor = repository.find_vendor(session, vendor_id)
+    if vendor is None or vendor.parent_id != parent_id:
+        raise NotFoundError("vendor", vendor_id)
+    return vendor
+
+
 def update(
     session: Session,
     vendor_id: VendorId,

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from control_plane import tenants
 from control_plane.accounts import service as accounts
 from control_plane.accounts.schemas import NewAccount
+from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.cards import service as cards
 from control_plane.cards.schemas import NewCard
@@ -41,7 +42,7 @@ from control_plane.readers import service as readers
 from control_plane.readers.schemas import NewReader
 from control_plane.roles import service as roles
 from control_plane.roles.schemas import NewRole
-from control_plane.security import api_keys
+from control_plane.security import api_keys, sessions
 from control_plane.security.api_keys import NewApiKey
 from control_plane.security.permissions import ACCOUNT_ROLES, VENDOR_ROLES, Permission
 from control_plane.sites import service as sites
@@ -56,7 +57,7 @@ from control_plane.users.schemas import NewUser
 from control_plane.vault import Vault
 from control_plane.vendors import service as vendors
 from control_plane.vendors.schemas import NewVendor
-from shared.ids import AccountId, GatewayId, JobId, PrinterId, TerminalId, VendorId, new_id
+from shared.ids import AccountId, GatewayId, JobId, PrinterId, TerminalId, UserId, VendorId, new_id
 from shared.job_states import Hold, JobState
 from shared.messages.commands import CommandKind
 from shared.messages.events import JobReceived, Source, TerminalPaired
@@ -110,6 +111,9 @@ def a_world(database: Database, vault: Vault) -> Mapping[str, Holding]:
             above = VendorId(world[parent].tenant.id) if parent else None
             made = vendors.create(session, NewVendor(name=f"mark-{name}"), MAKER, parent_id=above)
             world[name] = Holding(name, tenants.vendor(made.id), f"{name}.localhost", parent)
+            below = NewVendor(name=f"mark-{name}-below")
+            child = vendors.create(session, below, MAKER, parent_id=made.id)
+            world[name].things["child_id"] = child.id
         for name, parent in (
             ("alder", "vic"),
             ("cedar", "vic"),
@@ -121,6 +125,7 @@ def a_world(database: Database, vault: Vault) -> Mapping[str, Holding]:
             account = accounts.create(session, above, new, MAKER, vault=vault)
             world[name] = Holding(name, tenants.account(account.id), f"{name}.localhost", parent)
             world[parent].things["served_id"] = account.id
+            world[name].things["child_id"] = world[parent].things["child_id"]
     for holding in world.values():
         with database.writing() as session:
             _furnish(session, vault, holding)
@@ -138,6 +143,11 @@ def _furnish(session: Session, vault: Vault, holding: Holding) -> None:
     )
     new_user = NewUser(username=f"{mark}-user", email=f"{mark}@example.org")
     things["user_id"] = users.create(session, tenant, new_user, MAKER, vault=vault).id
+    web, _ = sessions.create(
+        session, tenant, UserId(things["user_id"]), address=mark, user_agent=mark
+    )
+    things["session_id"] = web.id
+    things["event_id"] = audit.record(session, tenant, "x.made", MAKER, detail={"mark": mark}).id
     things["import_id"] = _an_import(session, tenant, mark)
     new_role = NewRole(name=mark, permissions=(Permission.SEE_THINGS,))
     things["role_id"] = roles.create(session, tenant, new_role, MAKER, may=EVERYTHING).id
@@ -290,6 +300,7 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
         "ServeAccount": {"account_id": things.get("served_id")},
         "ReleaseJob": {"printer_id": things.get("printer_id", new_id())},
         "CancelJobs": {"job_ids": [things.get("job_id", new_id())]},
+        "Rehearse": {},
         "ParkedEntity": {"entity": "job:x"},
         "ChosenBox": {"boot_id": "x"},
         "ReassignJob": {"owner_id": things.get("user_id")},
