@@ -153,20 +153,22 @@ class Sender:
     async def _send_next(self, progress: _Progress) -> bool:
         if progress.sent - progress.acked >= MOST_AHEAD:
             return False
+        after = progress.sent
         run = await self._store.read(
-            lambda c: outbox.unsent(c, self._lane, after=progress.sent, epoch=progress.epoch)
+            lambda c: outbox.unsent(c, self._lane, after=after, epoch=progress.epoch)
         )
         if self._progress is not progress:
             return False
         if run is None:
             await self._end_of_epoch(progress)
             return False
-        dropped = run.first - progress.sent - 1
+        dropped = run.first - after - 1
         header = BatchHeader(
             envelope.VERSION, run.lane, run.epoch, run.first, run.prev.hex(), dropped
         )
         payload = await asyncio.to_thread(envelope.encode_batch, header, run.rows)
-        if self._progress is not progress or run.first != progress.sent + dropped + 1:
+        if self._progress is not progress or progress.sent != after:
+            # An acknowledgement came meanwhile: what it covers is not sent again.
             return self._progress is not None
         if not self._publish(payload):
             return False

@@ -50,7 +50,9 @@ class World:
     def settle(self, state: Path | None = None) -> float:
         """Wait until all is told and printed; how long it took."""
         began = time.monotonic()
-        wait_until(lambda: not self.clients.open_requests, "every sender has an answer", SETTLE_SECONDS)
+        wait_until(
+            lambda: not self.clients.open_requests, "every sender has an answer", SETTLE_SECONDS
+        )
 
         def settled() -> bool:
             self.revive()
@@ -59,7 +61,10 @@ class World:
         try:
             wait_until(settled, "all is told", SETTLE_SECONDS)
         except AssertionError as error:
-            raise AssertionError(f"{error}: {self.ledgers.unsettled(state)}") from None
+            missing = self.ledgers.unsettled(state)
+            for program in (self.house.gateway, self.house.primary):
+                program.say_where_it_is()
+            raise AssertionError(f"{error}: {missing}") from None
         return time.monotonic() - began
 
     def revive(self) -> None:

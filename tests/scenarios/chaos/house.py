@@ -73,7 +73,7 @@ class Program:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *self.words],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0,
-                env={**os.environ, **self.environment},
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **self.environment},
                 preexec_fn=die_with_parent,  # noqa: PLW1509  # one system call
             )  # fmt: skip
 
@@ -82,6 +82,13 @@ class Program:
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+
+    def say_where_it_is(self) -> None:
+        """End it and have it write the stacks of all its threads into its log."""
+        if self.is_running:
+            os.kill(self.pid, signal.SIGABRT)
+            assert self.process is not None
             self.process.wait(10)
 
     @contextmanager
