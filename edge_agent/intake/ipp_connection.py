@@ -19,7 +19,6 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion11, RawRequestMessage
 from aiohttp.streams import StreamReader
-from multidict import CIMultiDictProxy
 
 from edge_agent.intake.http_connection import HttpConnection, Phase
 
@@ -35,7 +34,7 @@ class HttpRequest:
 
     method: str
     path: str
-    headers: CIMultiDictProxy[str]
+    headers: Mapping[str, str]
     content: StreamReader
     connection: IppConnection
 

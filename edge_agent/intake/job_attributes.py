@@ -18,7 +18,6 @@ from shared.ipp.message import Attribute
 from shared.job_states import Hold, JobState, hold_keywords
 
 DEFAULT_OF_GET_JOBS: Final = ("job-id", "job-uri")
-OF_A_NEW_JOB: Final = ("job-id", "job-uri", "job-state", "job-state-reasons", "job-state-message")
 
 _END_REASONS: Final = {
     JobState.COMPLETED: "job-completed-successfully",
@@ -58,6 +57,17 @@ def describe_job(job: Job, view: JobView, requested: Sequence[str]) -> tuple[Att
     elif not wanted <= _NAMES:
         described += [item for item in template_of(job) if item.name in wanted]
     return tuple(described)
+
+
+def describe_new_job(job: Job, printer_uri: str) -> tuple[Attribute, ...]:
+    """Give what the answer to a job's creation must have (RFC 8011 section 4.2.1.2)."""
+    return (
+        a.integer("job-id", job.number),
+        a.uri("job-uri", job_uri(printer_uri, job.number)),
+        a.enum("job-state", state_of(job)),
+        a.keyword("job-state-reasons", *reasons_of(job)),
+        a.text("job-state-message", message_of(job)),
+    )
 
 
 def _describe(name: str, job: Job, view: JobView) -> Attribute:

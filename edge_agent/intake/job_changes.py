@@ -8,7 +8,7 @@ from typing import Final
 from edge_agent.intake.access import may_change
 from edge_agent.intake.desk import Desk, not_yours
 from edge_agent.intake.ipp_call import IppCall, RefusedError, unsupported_group
-from edge_agent.intake.job_attributes import OF_A_NEW_JOB, describe_job, template_of
+from edge_agent.intake.job_attributes import describe_new_job, template_of
 from edge_agent.intake.job_creation import check_may_print, read_order
 from edge_agent.intake.queue_control import lift_hold, set_hold, suspend
 from edge_agent.intake.templates import SETTABLE
@@ -127,7 +127,7 @@ async def resubmit_job(desk: Desk, call: IppCall) -> Message:
             body=desk.jobs.open_document(document),
             last=document is documents[-1],
         )
-    described = describe_job(job, desk.view(call), OF_A_NEW_JOB)
+    described = describe_new_job(job, call.printer_uri)
     groups = (*unsupported_group(order.ticket.unsupported), Group(Tag.JOB, described))
     return call.ok(groups, status=order.status)
 

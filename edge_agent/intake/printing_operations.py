@@ -6,7 +6,7 @@ from edge_agent.intake import attributes as a
 from edge_agent.intake.access import may_change
 from edge_agent.intake.desk import Desk, not_yours
 from edge_agent.intake.ipp_call import IppCall, RefusedError, unsupported_group
-from edge_agent.intake.job_attributes import OF_A_NEW_JOB, describe_job
+from edge_agent.intake.job_attributes import describe_new_job
 from edge_agent.intake.job_creation import (
     Order,
     check_document,
@@ -40,7 +40,7 @@ async def print_job(desk: Desk, call: IppCall) -> Message:
         judge=scan.remark,
     )
     desk.note_postscript(call, job, scan)
-    return _created(desk, call, job, order)
+    return _created(call, job, order)
 
 
 async def validate_job(desk: Desk, call: IppCall) -> Message:
@@ -54,7 +54,7 @@ async def create_job(desk: Desk, call: IppCall) -> Message:
     check_may_print(desk, call)
     order = read_order(desk, call)
     job = await desk.jobs.create(order.new)
-    return _created(desk, call, job, order)
+    return _created(call, job, order)
 
 
 async def send_document(desk: Desk, call: IppCall) -> Message:
@@ -84,7 +84,7 @@ async def send_document(desk: Desk, call: IppCall) -> Message:
         job = await desk.jobs.close(job.id)
     else:
         raise RefusedError(Status.CLIENT_ERROR_BAD_REQUEST, _("There is no document."))
-    return call.ok((Group(Tag.JOB, describe_job(job, desk.view(call), OF_A_NEW_JOB)),))
+    return call.ok((Group(Tag.JOB, describe_new_job(job, call.printer_uri)),))
 
 
 async def close_job(desk: Desk, call: IppCall) -> Message:
@@ -95,8 +95,8 @@ async def close_job(desk: Desk, call: IppCall) -> Message:
     return call.ok()
 
 
-def _created(desk: Desk, call: IppCall, job: Job, order: Order) -> Message:
-    described = describe_job(job, desk.view(call), OF_A_NEW_JOB)
+def _created(call: IppCall, job: Job, order: Order) -> Message:
+    described = describe_new_job(job, call.printer_uri)
     groups = (
         *unsupported_group(order.ticket.unsupported),
         Group(Tag.JOB, (*described, a.integer("number-of-intervening-jobs", 0))),

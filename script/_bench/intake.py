@@ -148,11 +148,12 @@ def main() -> int:
         _small_documents(bench, options.held, options.most)
         _large_documents(bench)
         bench.rows.append(table.memory("peak memory of the server", bench.peaks))
-    text = table.draw_loads(("CUPS", "Spoolhouse"), bench.rows)
-    text += f"\n\n{table.draw_processors(bench.spent)}"
-    print(f"{text}\n\n{(time.monotonic() - began) / 60:.1f} minutes")
-    if options.keep:
-        table.keep("intake", _heading(options), text)
+        # Told before the cleaning up, which takes minutes where a hundred thousand files are.
+        text = table.draw_loads(("CUPS", "Spoolhouse"), bench.rows)
+        text += f"\n\n{table.draw_processors(bench.spent)}"
+        print(f"{text}\n\n{(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+        if options.keep:
+            table.keep("intake", _heading(options), text)
     return 0
 
 

@@ -80,4 +80,6 @@ def _wait_until_ready(site_json: Path, demo: subprocess.Popen[bytes], log: Path)
 
 
 def _end_of(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-25:])
+    """What went wrong, and the last lines."""
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join([*(line for line in lines[:-30] if line.startswith("✗")), *lines[-30:]])
