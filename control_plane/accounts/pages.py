@@ -29,10 +29,12 @@ from shared.i18n import format_duration, gettext
 
 _ = gettext
 bp = Blueprint("settings", __name__, url_prefix="/settings")
-_TEXTS: Final = ("name", "language", "time_zone", "retention_seconds")
+_TEXTS: Final = ("name", "language", "time_zone", "retention_seconds", "offline_limit_seconds")
 _SWITCHES: Final = ("card_needs_pin", "claimed_allowed", "titles_visible_to_vendor")
 _LOOK: Final = (Permission.SEE_THINGS, Permission.SEE_JOBS, Permission.SEE_PEOPLE)
 _HOURS: Final = (1, 4, 8, 24, 72, 168)
+_DAYS_ALONE: Final = (1, 3, 7, 14, 30, 90)
+_NO_LIMIT: Final[Mapping[str, None]] = {"offline_limit_seconds": None}
 
 
 @bp.get("")
@@ -42,6 +44,7 @@ def show() -> ResponseReturnValue:
         account = accounts.get_account(session, account_id())
         values = {name: getattr(account, name) for name in (*_TEXTS, *_SWITCHES)}
         values["retention_seconds"] = str(values["retention_seconds"])
+        values["offline_limit_seconds"] = str(values["offline_limit_seconds"] or "")
         return _page(session, Form(values))
 
 
@@ -53,6 +56,8 @@ def change() -> ResponseReturnValue:
     form = Form(values)
     body = read(AccountChanges, form)
     if body is not None:
+        if not values["offline_limit_seconds"]:  # No limit is a wish, too.
+            body = AccountChanges(**{**body.model_dump(exclude_unset=True), **_NO_LIMIT})
         try:
             with writing() as session:
                 accounts.update(session, account_id(), body, actor())
@@ -99,6 +104,15 @@ def _page(session: Session, form: Form) -> str:
             if grant.revoked_at is None and grant.expires_at > utc_now()
         ],
         "looks": [(str(hours), format_duration(hours * 3600)) for hours in (1, 8, 24, 168)],
+        "limits": _limits(form),
         "keeps": [(str(hours * 3600), format_duration(hours * 3600)) for hours in _HOURS],
     }
     return render_template("accounts/settings.html", form=form, **shown)
+
+
+def _limits(form: Form) -> list[tuple[str, str]]:
+    """The usual limits, and the one that is set, however odd."""
+    usual = {str(days * 86_400) for days in _DAYS_ALONE}
+    chosen = str(form.values.get("offline_limit_seconds") or "")
+    seconds = {int(text) for text in usual | ({chosen} if chosen.isdecimal() else set())}
+    return [(str(each), format_duration(each)) for each in sorted(seconds)]

@@ -86,9 +86,9 @@ def view(
         if_cut=_if_cut(gateway, state, people),
         alone=alone(state, account_id),
         rehearses=rehearses_until is not None,
-        errors=_errors(state),
+        errors=_errors(state) if is_own else (),
         hops=_hops(gateway, state),
-        services=_services(gateway, state, is_heard=tone != "bad"),
+        services=_services(gateway, state, is_heard=tone != "bad", is_own=is_own),
     )
 
 
@@ -191,22 +191,24 @@ def _hops(gateway: Gateway, state: GatewayState | None) -> Sequence[Hop]:
 
 
 def _services(
-    gateway: Gateway, state: GatewayState | None, *, is_heard: bool
+    gateway: Gateway, state: GatewayState | None, *, is_heard: bool, is_own: bool
 ) -> Sequence[ServiceLine]:
     told = ((state.health if state else None) or {}).get("services") or {}
     return [
-        _service(name, setting, told.get(name), is_heard=is_heard)
+        _service(name, setting, told.get(name), is_heard=is_heard, is_own=is_own)
         for name, setting in sorted(gateway.services.items())
     ]
 
 
-def _service(name: str, setting: Any, told: Any, *, is_heard: bool) -> ServiceLine:
+def _service(name: str, setting: Any, told: Any, *, is_heard: bool, is_own: bool) -> ServiceLine:
     title = _(SERVICES[name]) if name in SERVICES else name
     if not setting.get("enabled", True):
         return ServiceLine(title, "off", _("switched off"))
     if isinstance(told, Mapping) and is_heard:
         tone = "ok" if told.get("ok") else "warn"
-        return ServiceLine(title, tone, _(str(told.get("says") or "")))
+        # What a vendor's gateway says may name other accounts' things.
+        said = _(str(told.get("says") or ""))
+        return ServiceLine(title, tone, said if is_own else "")
     port = setting.get("port")
     where = f"{setting.get('host', '')}:{port}" if port else ""
     return ServiceLine(title, "off", where or _("switched on"))
