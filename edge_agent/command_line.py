@@ -79,6 +79,7 @@ def _enrol(asked: argparse.Namespace) -> int:
     with InstanceLock(asked.state):
         settings = asyncio.run(enrolment.enrol(asked.state, asked.code, primary_url=asked.primary))
     print(f"enrolled as gateway {settings.gateway_id} of {settings.primary_url}")
+    print(f"fingerprint of the primary: {enrolment.authority_fingerprint(asked.state)}")
     return 0
 
 

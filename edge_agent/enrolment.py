@@ -178,6 +178,13 @@ async def renew(identity: Identity, primary_url: str) -> None:
     )
 
 
+def authority_fingerprint(state_dir: Path) -> str:
+    """Tell whom this gateway believes, so that a person can compare it with the primary's page."""
+    pem = (state_dir / FOLDER / "ca.pem").read_bytes()
+    digits = authority.fingerprint(pem).hex()[:32].upper()
+    return " ".join(digits[n : n + 4] for n in range(0, len(digits), 4))
+
+
 def renewal_is_due(identity: Identity, now: datetime) -> bool:
     """Whether two thirds of the certificate's life are over."""
     certificate = authority.certificate_from_pem(identity.certificate_file.read_bytes())

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from control_plane.accounts import service as accounts
 from control_plane.enrolment import service as enrolment
+from control_plane.enrolment import words
 from control_plane.gateways.models import Gateway
 from control_plane.request import (
     account_id,
@@ -102,4 +103,9 @@ def enrolment_code(session: Session, gateway: Gateway) -> Mapping[str, Any]:
         url=parts().settings.url,
         authority_pem=parts().keys.authority.pem,
     )
-    return {"code": str(code), "expires_at": expires_at}
+    return {
+        "code": str(code),
+        "expires_at": expires_at,
+        "picture": words.picture(str(code)),
+        "authority": words.fingerprint(code.pin.hex()),
+    }
