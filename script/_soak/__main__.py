@@ -29,8 +29,9 @@ Tests = dict[str, list[str]]  # file to the names of its tests
 def main(arguments: Sequence[str]) -> int:
     asked = _arguments(arguments)
     adopt_orphans()
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    signal.signal(signal.SIGHUP, _as_interrupt)
+    # Also SIGINT: a shell's background job inherits that it is ignored, and so would pytest.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_interrupt)
     everything = collect()
     wanted = choose(everything, asked.words)
     if asked.rest:

@@ -64,7 +64,8 @@ async def a_printing_site(folder: Path) -> AsyncIterator[IntakeSite]:
 
 
 EXPECTED = {"ipp-1.1": 46, "ipp-2.0": 47, "ipp-2.1": 48, "ipp-2.2": 49, "ipp-everywhere": 480}
-PATIENCE_SECONDS = count(170, 900)
+COMPRESSED = 288  # of ipp-everywhere's: each raster twice
+PATIENCE_SECONDS = count(400, 900)
 
 pytestmark = [pytest.mark.scaled, pytest.mark.timeout(PATIENCE_SECONDS + 60)]
 
@@ -87,7 +88,10 @@ async def check_suite(
     allowed = Counter(test for skip in ALLOWED["skip"] for test in skip["tests"])
     assert Counter(result.skipped) == (allowed if name.startswith("ipp-") else Counter())
     assert result.code == 0, result.output[-4000:]
-    assert len(result.passed) == EXPECTED.get(name, 7)
+    expected = EXPECTED.get(name, 7)
+    if name == "ipp-everywhere" and "-L" in flags:
+        expected -= COMPRESSED
+    assert len(result.passed) == expected
     proof(f"{len(result.passed)} passed, 0 failed, {len(result.skipped)} skipped as listed")
 
 
@@ -110,6 +114,15 @@ async def test_ipp_everywhere_passes_with_all_its_rasters(
         await check_suite(site, suites, "ipp-everywhere", secure=False, proof=proof)
 
 
+def leave_out_compression(suite: Path) -> None:
+    """With ``-L`` ipptool 2.4 promises the length that a file has before it compresses it.
+
+    What it then sends is shorter, and both sides wait for the rest; against ippeveprinter too.
+    """
+    blocks = suite.read_text().split("\n}\n")
+    suite.write_text("\n}\n".join(block for block in blocks if "\tCOMPRESSION " not in block))
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize(
     "how", [("C", False), ("L", False), ("E", False), ("C", True), ("L", True)],
@@ -122,5 +135,7 @@ async def test_a_suite_passes_however_its_bodies_come(
     flag, secure = how
     if name == "ipp-everywhere":
         write_rasters(suites)
+    if flag == "L":
+        leave_out_compression(suites / f"{name}.test")
     async with a_printing_site(tmp_path) as site:
         await check_suite(site, suites, name, f"-{flag}", secure=secure, proof=proof)
