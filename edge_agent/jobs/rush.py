@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final
 
 SLOT_SECONDS: Final = 0.5
 MANY: Final = 40  # documents in this slot and the one before it
+AS_MANY_BYTES: Final = 512 * 1024  # of a large one keep us as busy as another document
 _LOOK_SECONDS: Final = 0.1
 
 
@@ -18,10 +20,10 @@ class Rush:
         self._slot = 0
         self._now = self._before = 0
 
-    def note(self, documents: int) -> None:
-        """Say that documents were taken in."""
+    def note(self, sizes: Sequence[int]) -> None:
+        """Say that documents of so many bytes were taken in."""
         self._turn()
-        self._now += documents
+        self._now += len(sizes) + sum(sizes) // AS_MANY_BYTES
 
     def is_on(self) -> bool:
         self._turn()

@@ -215,7 +215,7 @@ class JobStore:
             await self._in_thread(partial(self._run_alone, batch[0]))
             return 0
         self._place(batch)
-        self.rush.note(sum(len(item.sealed) for item in batch))
+        self.rush.note([sealed.size_bytes for item in batch for sealed in item.sealed])
         try:
             return await self._transact(batch)
         except sqlite3.Error as error:

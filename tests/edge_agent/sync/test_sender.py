@@ -82,3 +82,5 @@ async def test_a_rush_is_many_documents_in_a_moment_and_ends_by_itself(jobs: Job
     assert rush.is_on()
     await rush.wait(10)
     assert not rush.is_on()
+    rush.note([1_000_000] * 20)
+    assert rush.is_on()
