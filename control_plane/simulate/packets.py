@@ -324,7 +324,7 @@ def _read_publish(flags: int, data: bytes) -> Publish:
     if bool(flags & _QOS1) != bool(packet_id):
         raise PacketError("a packet identifier of 0")
     body.properties()
-    return Publish(topic, body.rest(), packet_id, bool(flags & 0x08))
+    return Publish(topic, body.rest(), packet_id, bool(packet_id and flags & 0x08))
 
 
 def _read_puback(_flags: int, data: bytes) -> PubAck:

@@ -29,6 +29,7 @@ class PostgreSql:
 
     folder: Path
     user: str
+    pid: int
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def url(self, database: str) -> str:
@@ -55,8 +56,8 @@ def find_binaries() -> Path:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[PostgreSql]:
-    """Start a server as a user that is not root, and end it."""
+def running(*, durable: bool = False) -> Iterator[PostgreSql]:
+    """Start a server as a user that is not root, and end it; ``durable`` waits for its disk."""
     binaries = find_binaries()
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     folder = Path(tempfile.mkdtemp(prefix="spoolhouse-pg-"))
@@ -78,13 +79,14 @@ def running() -> Iterator[PostgreSql]:
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
                 [*as_user, binaries / "postgres", "-D", data, "-k", folder,
-                 "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=100"],
+                 "-c", "listen_addresses=", "-c", f"fsync={'on' if durable else 'off'}",
+                 "-c", "max_connections=100"],
                 stdout=log, stderr=log, preexec_fn=die_with_parent,  # noqa: PLW1509  # one system call
                 cwd="/",
             )  # fmt: skip
         try:
             _wait(binaries, folder, user)
-            yield PostgreSql(folder, user)
+            yield PostgreSql(folder, user, server.pid)
         finally:
             server.terminate()
             try:
