@@ -92,7 +92,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--gateways", type=int, default=200)
     parser.add_argument("--events", type=int, default=200_000, help="in messages of 500")
     parser.add_argument("--single", type=int, default=40_000, help="in messages of their own")
-    parser.add_argument("--workers", type=int, default=2, help="threads that apply rows")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="threads that apply rows; a primary has one"
+    )
     parser.add_argument("--only", action="append", choices=("rows", "fleet", "idle"))
     parser.add_argument("--keep", action="store_true", help="write docs/benchmarks.md")
     return parser.parse_args()
@@ -385,7 +387,7 @@ def _heading(options: argparse.Namespace) -> str:
         f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores, "
         f"{platform.platform()}, Python {platform.python_version()}, "
         f"load {os.getloadavg()[0]:.1f} at the end: {options.gateways} gateways of {ACCOUNTS} "
-        f"accounts, {options.workers} threads that apply rows."
+        f"accounts, {options.workers} of the primary's threads applying rows."
     )
 
 
