@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shared.i18n import mark
+
 
 class SpoolhouseError(Exception):
     """A refusal that its asker can understand; the text is a sentence for people.
@@ -45,28 +47,28 @@ class StaleError(SpoolhouseError):
     """Somebody else changed it in between (412)."""
 
     def __init__(self) -> None:
-        super().__init__("it was changed in the meantime; look at it again")
+        super().__init__(mark("it was changed in the meantime; look at it again"))
 
 
 class ForbiddenError(SpoolhouseError):
     """The person may see it, and may not do this (403)."""
 
     def __init__(self, permission: str) -> None:
-        super().__init__(f"this needs the permission {permission!r}")
+        super().__init__(mark("this needs the permission %(permission)r"), permission=permission)
         self.permission = permission
 
 
 class SignInNeededError(SpoolhouseError):
     """Nobody is signed in (401, or the sign-in page)."""
 
-    def __init__(self, sentence: str = "sign in first") -> None:
+    def __init__(self, sentence: str = mark("sign in first")) -> None:
         super().__init__(sentence)
 
 
 class WrongHostError(SpoolhouseError):
     """The host name belongs to nobody here, or contradicts the credential (421)."""
 
-    def __init__(self, sentence: str = "this address is not served here") -> None:
+    def __init__(self, sentence: str = mark("this address is not served here")) -> None:
         super().__init__(sentence)
 
 
@@ -74,5 +76,5 @@ class TooManyError(SpoolhouseError):
     """Too many attempts (429)."""
 
     def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__("too many attempts; wait a little")
+        super().__init__(mark("too many attempts; wait a little"))
         self.retry_after_seconds = retry_after_seconds

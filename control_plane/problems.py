@@ -26,6 +26,7 @@ from control_plane.errors import (
 )
 from control_plane.security.guard import ForgedRequestError
 from control_plane.security.signing_in import SignInRefusedError
+from control_plane.web import forms
 from shared.i18n import gettext
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,10 @@ def _refused(error: SpoolhouseError) -> Answer:
         return redirect(target, HTTPStatus.SEE_OTHER)
     field = getattr(error, "field", None)
     answer = _answer(
-        status, str(error), errors=[{"field": field, "says": str(error)}] if field else None
+        status,
+        str(error),
+        errors=[{"field": field, "says": str(error)}] if field else None,
+        said=forms.said(error),
     )
     if isinstance(error, TooManyError):
         answer.headers["Retry-After"] = str(error.retry_after_seconds)
@@ -130,7 +134,9 @@ def _broken(error: Exception) -> Answer:
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; it was logged")
 
 
-def _answer(status: HTTPStatus, says: str, *, errors: list[Any] | None = None) -> Response:
+def _answer(
+    status: HTTPStatus, says: str, *, errors: list[Any] | None = None, said: str | None = None
+) -> Response:
     if is_for_programs():
         more = {"errors": errors} if errors else {}
         return problem(status, says, **more)
@@ -138,7 +144,8 @@ def _answer(status: HTTPStatus, says: str, *, errors: list[Any] | None = None) -
     if status == HTTPStatus.MISDIRECTED_REQUEST or g.get("host_tenant") is None:
         return Response(f"{status.value} {says}\n", status=status, mimetype="text/plain")
     body = render_template(
-        "error.html", status=status.value, title=_(status.phrase), says=_(says), next_href="/",
+        "error.html", status=status.value, title=_(status.phrase),
+        says=said or forms.sentence(says), next_href="/",
         next_label=_("To the first page"),
     )  # fmt: skip
     return Response(body, status=status, mimetype="text/html")

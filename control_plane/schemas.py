@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.i18n import mark
 from shared.ids import is_id
 
 _SHORT_NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
@@ -31,15 +32,15 @@ class View(BaseModel):
 
 def _no_controls(text: str) -> str:
     if any(unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"} for c in text):
-        raise ValueError("must not contain control characters")
+        raise ValueError(mark("must not contain control characters"))
     if re.search("[\u202a-\u202e\u2066-\u2069]", text):
-        raise ValueError("must not turn the direction of writing")
+        raise ValueError(mark("must not turn the direction of writing"))
     return text
 
 
 def _an_id(text: str) -> str:
     if not is_id(text):
-        raise ValueError("must be an identifier")
+        raise ValueError(mark("must be an identifier"))
     return text
 
 
@@ -53,7 +54,7 @@ def _an_address(text: str) -> str:
 
 def _a_time_zone(text: str) -> str:
     if text not in zoneinfo.available_timezones():
-        raise ValueError("must be a time zone such as Europe/Berlin")
+        raise ValueError(mark("must be a time zone such as Europe/Berlin"))
     return text
 
 

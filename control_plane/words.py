@@ -22,6 +22,43 @@ _SAID: Final[Mapping[str, str]] = {
     "enum": mark("Please choose one of these."),
 }
 
+# What ``NotFoundError`` says of each kind of thing.
+NOT_FOUND: Final = (
+    mark("there is no such account"),
+    mark("there is no such audit row"),
+    mark("there is no such box"),
+    mark("there is no such card"),
+    mark("there is no such command"),
+    mark("there is no such domain"),
+    mark("there is no such gateway"),
+    mark("there is no such grant"),
+    mark("there is no such group"),
+    mark("there is no such import"),
+    mark("there is no such job"),
+    mark("there is no such key"),
+    mark("there is no such licence"),
+    mark("there is no such link"),
+    mark("there is no such member"),
+    mark("there is no such page"),
+    mark("there is no such print token"),
+    mark("there is no such printer"),
+    mark("there is no such queue"),
+    mark("there is no such reader"),
+    mark("there is no such role"),
+    mark("there is no such row"),
+    mark("there is no such secret"),
+    mark("there is no such session"),
+    mark("there is no such site"),
+    mark("there is no such terminal"),
+    mark("there is no such user"),
+    mark("there is no such vendor"),
+)
+# What we say where no refusal of ours does.
+OTHERWISE: Final = (
+    mark("something went wrong here; it was logged"),
+    mark("it contradicts what is there, or something still uses it"),
+)
+
 
 def of_validation(kind: str, message: str) -> str:
     """Say what pydantic found, by the type of its error."""

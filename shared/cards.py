@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared import wiegand
+from shared.i18n import mark
 
 FORM_VERSION: Final = 1
 MAX_CHARACTERS: Final = 128  # of a card number, before, between and after the operations
@@ -75,7 +76,7 @@ def canonical(text: str, *, form: str = "hex") -> Card:
     bare = text.strip() if form == "ascii" else _SEPARATORS.sub("", text).upper()
     number = _to_hex(form)(bare).upper()
     if not _HEX.fullmatch(number) or len(number) > MAX_CHARACTERS:
-        raise CardError("a card number has 1 to 128 hexadecimal digits")
+        raise CardError(mark("a card number has 1 to 128 hexadecimal digits"))
     return Card(number)
 
 
@@ -87,8 +88,10 @@ def check_may_enrol(card: Card) -> None:
     """
     if card.is_random:
         raise CardError(
-            "this number begins with 08 and changes with each tap (a phone or a passport): "
-            "it cannot be used as a card"
+            mark(
+                "this number begins with 08 and changes with each tap (a phone or a passport): "
+                "it cannot be used as a card"
+            )
         )
 
 
@@ -173,7 +176,7 @@ def _dec_to_hex(text: str) -> str:
 
 def _ascii_to_hex(text: str) -> str:
     if not text.isascii():
-        raise CardError("a card number has no letters beyond ASCII")
+        raise CardError(mark("a card number has no letters beyond ASCII"))
     return text.encode().hex().upper()
 
 

@@ -20,6 +20,8 @@ from typing import Final
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from shared.i18n import mark
+
 KEY_BYTES: Final = 32
 _PRINT_TOKEN_BYTES: Final = 20
 MAX_USERNAME: Final = 128
@@ -69,7 +71,7 @@ def canonical_username(text: str) -> str:
     if not name or len(name) > MAX_USERNAME:
         raise ValueError(f"a user name has 1 to {MAX_USERNAME} characters")
     if any(unicodedata.category(c).startswith("C") for c in text):
-        raise ValueError("a user name has no control characters")
+        raise ValueError(mark("a user name has no control characters"))
     return name
 
 

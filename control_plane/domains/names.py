@@ -6,6 +6,8 @@ import ipaddress
 import re
 from typing import Final
 
+from shared.i18n import mark
+
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _MAX_NAME: Final = 253
 
@@ -19,11 +21,11 @@ def canonical_host(text: str) -> str:
     try:
         name = text.strip().removesuffix(".").lower().encode("idna").decode()
     except UnicodeError:
-        raise ValueError("must be a host name") from None
+        raise ValueError(mark("must be a host name")) from None
     if len(name) > _MAX_NAME or not all(_LABEL.fullmatch(part) for part in name.split(".")):
-        raise ValueError("must be a host name")
+        raise ValueError(mark("must be a host name"))
     if name.rpartition(".")[2].isdecimal():
-        raise ValueError("must be a host name, not an address")
+        raise ValueError(mark("must be a host name, not an address"))
     return name
 
 

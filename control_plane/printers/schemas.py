@@ -7,12 +7,13 @@ from pydantic import AfterValidator, StringConstraints
 
 from control_plane.printers.addresses import check_uri
 from control_plane.schemas import Body, Identifier, Name, View, Words
+from shared.i18n import mark
 from shared.ids import GatewayId, SiteId
 
 
 def _a_profile(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*", text):
-        raise ValueError("must be make/model, such as generic/ipp-everywhere")
+        raise ValueError(mark("must be make/model, such as generic/ipp-everywhere"))
     return text
 
 

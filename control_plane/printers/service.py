@@ -49,7 +49,7 @@ def check_licence(session: Session, account_id: AccountId) -> None:
     if licence.expires_at <= utc_now():
         raise ConflictError("the licence has expired; printing goes on, adding printers does not")
     if repository.count(session, account_id) >= licence.devices:
-        raise ConflictError(f"the licence covers {licence.devices} printers")
+        raise ConflictError("the licence covers %(devices)s printers", devices=licence.devices)
 
 
 def get_printer(session: Session, account_id: AccountId, printer_id: PrinterId) -> Printer:

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from control_plane.schemas import Body, Identifier, Name, Port, Seconds, ShortName, Ticket, View
+from shared.i18n import mark
 from shared.ids import PrinterId, UserId
 from shared.messages.records import IdentityPolicy, QueueType
 
@@ -25,7 +26,7 @@ class NewQueue(Body):
     @model_validator(mode="after")
     def _needs_its_printer(self) -> NewQueue:
         if (self.type is QueueType.DIRECT) != (self.printer_id is not None):
-            raise ValueError("a direct queue has its printer, a pull queue has none")
+            raise ValueError(mark("a direct queue has its printer, a pull queue has none"))
         return self
 
 

@@ -158,7 +158,7 @@ def _find(session: Session, tenant: Tenant, key: str) -> Role:
         session, tenant, key
     )
     if role is None:
-        raise InvalidError("roles", f"there is no role {key!r}")
+        raise InvalidError("roles", "there is no role %(role)r", role=key)
     return role
 
 

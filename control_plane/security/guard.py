@@ -28,6 +28,7 @@ from control_plane.security.prefix import ACCOUNT_KEY
 from control_plane.security.tenancy import Credential
 from control_plane.users import service as users
 from control_plane.users.models import User
+from shared.i18n import mark
 from shared.ids import AccountId
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -38,7 +39,7 @@ class ForgedRequestError(SpoolhouseError):
     """A change that the person's browser was made to send (403)."""
 
     def __init__(self) -> None:
-        super().__init__("this did not come from our own page; open it again and repeat")
+        super().__init__(mark("this did not come from our own page; open it again and repeat"))
 
 
 def install(app: Flask) -> None:

@@ -15,6 +15,7 @@ from control_plane.users import passwords
 from control_plane.users import service as users
 from control_plane.users.models import User
 from control_plane.vault import Vault
+from shared.i18n import mark
 from shared.secrets import canonical_username, verify_password, waste_time
 
 
@@ -22,7 +23,7 @@ class SignInRefusedError(SpoolhouseError):
     """The name or the password is wrong; nobody learns which (401)."""
 
     def __init__(self) -> None:
-        super().__init__("the user name or the password is not right")
+        super().__init__(mark("the user name or the password is not right"))
 
 
 @dataclass(frozen=True, slots=True)
