@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from control_plane import tenants
 from control_plane.accounts import service as accounts
-from control_plane.accounts.schemas import AccountChanges, LicenceExtension
+from control_plane.accounts.schemas import AccountChanges, LicenceExtension, NewAccount
 from control_plane.database import utc_now
+from control_plane.domains import service as domains
+from control_plane.domains.schemas import DomainChanges, NewDomain
 from control_plane.gateways import service as gateways
 from control_plane.gateways.schemas import NewGateway
 from control_plane.grants import service as grants
@@ -27,13 +29,22 @@ from control_plane.printers import service as printers
 from control_plane.printers.schemas import NewPrinter
 from control_plane.queues import service as queues
 from control_plane.queues.schemas import NewQueue
+from control_plane.readers import service as readers
+from control_plane.readers.schemas import NewReader
 from control_plane.roles import service as roles
 from control_plane.roles.schemas import NewRole
+from control_plane.security import api_keys
+from control_plane.security.api_keys import NewApiKey
 from control_plane.security.permissions import Permission
 from control_plane.sites import service as sites
 from control_plane.sites.schemas import NewSite
+from control_plane.terminals import service as terminals
+from control_plane.tokens import service as tokens
+from control_plane.tokens.schemas import NewPrintToken
 from control_plane.users import service as users
 from control_plane.users.schemas import NewUser
+from shared.ids import TerminalId, new_id
+from shared.messages.events import TerminalPaired
 from shared.messages.records import QueueType
 from tests.support.browser import DESK, watched_page
 from tests.support.counts import count
@@ -44,8 +55,10 @@ from tests.support.primary_site import Site, live_a_day, primary_site, send_titl
 pytestmark = [pytest.mark.browser, pytest.mark.scaled]
 LISTS = (
     "/", "/jobs", "/printers", "/printers/new", "/users", "/users/new", "/sites", "/queues",
-    "/queues/new", "/roles", "/settings", "/audit", "/my", "/api-docs",
+    "/queues/new", "/roles", "/settings", "/audit", "/my", "/api-docs", "/groups", "/readers",
+    "/terminals", "/domains", "/me",
 )  # fmt: skip
+OF_VENDOR = ("/accounts", "/accounts/new", "/domains", "/users", "/roles", "/audit", "/me")
 
 
 @dataclass
@@ -80,7 +93,8 @@ class Hostile:
             return f"{prefix}/{made.id}" if prefix else ""
 
         yield lambda: add("", sites.create(session, it, NewSite(name=text), TESTER))
-        yield lambda: add("", groups.create(session, it, NewGroup(name=text), TESTER))
+        yield lambda: add("/groups", groups.create(session, it, NewGroup(name=text), TESTER))
+        yield from self._more_makers(session, n, text)
         held = frozenset(Permission)
         role = NewRole.model_validate
         yield lambda: add(
@@ -121,6 +135,47 @@ class Hostile:
             ),
         )  # fmt: skip
 
+    def _more_makers(self, session: Session, n: int, text: str) -> Iterator[Callable[[], str]]:
+        town = self.site.town
+        it, ben = town.alder.account.id, f"/users/{town.ben.id}"
+        tenant = tenants.account(it)
+
+        def reader() -> str:
+            new = NewReader.model_validate(
+                {"name": text, "gateway_id": town.alder.gateway.id, "address": "192.0.2.8",
+                 "printer_id": town.alder.printer.id, "port": 7100 + n}
+            )  # fmt: skip
+            readers.create(session, it, new, TESTER)
+            return ""
+
+        def terminal() -> str:
+            told = TerminalPaired(
+                TerminalId(new_id()), it, new_id(), town.alder.printer.id, None, text, utc_now()
+            )
+            terminals.on_paired(session, town.alder.gateway.id, [told])
+            return ""
+
+        def token() -> str:
+            new = NewPrintToken(user_id=town.ben.id, name=text)
+            tokens.create(session, it, new, TESTER)
+            return ben if n == 0 else ""
+
+        def key() -> str:
+            new = NewApiKey(name=text, permissions=(Permission.SEE_JOBS,))
+            api_keys.create(session, tenant, new, TESTER)
+            return ""
+
+        def domain() -> str:
+            new = NewDomain(name=f"h{n}.example", brand_name=text)
+            return f"/domains/{domains.create(session, tenant, new, TESTER).id}"
+
+        def account() -> str:
+            new = NewAccount(name=text, short_name=f"hostile-{n}")
+            accounts.create(session, town.vendor.id, new, TESTER, vault=self.site.parts.vault)
+            return ""
+
+        yield from (reader, terminal, token, key, domain, account)
+
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
@@ -132,6 +187,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
         with site.parts.database.writing() as session:
             accounts.extend_licence(session, account.vendor_id, account.id, many, TESTER)
             accounts.update(session, account.id, AccountChanges(name=SCRIPTING[0]), TESTER)
+            tenant = tenants.account(account.id)
+            [own] = domains.list_domains(session, tenant)
+            body = DomainChanges(brand_name=SCRIPTING[0])
+            domains.update(session, tenant, own.id, body, TESTER)
         made = Hostile(site)
         made.fill()
         yield made
@@ -141,20 +200,23 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
 def test_thirty_payloads_in_every_text_field_are_text_on_every_page(
     browser: Browser, hostile: Hostile, proof: Callable[[str], None]
 ) -> None:
-    assert hostile.refused == 8
+    assert hostile.refused == 13
     step = count(8, 1)
     options: Any = {"viewport": DESK, "ignore_https_errors": True, "locale": "en-GB"}
     with watched_page(browser, **options) as (page, trouble):
-        page.goto(hostile.site.url("alder", "/sign-in"))
-        page.locator("#username").fill("ada")
-        page.locator("#password").fill(PASSWORD)
-        page.locator("form button").click()
-        page.wait_for_url("**/")
         shown = [*LISTS, *hostile.paths[::step]]
-        for path in shown:
-            page.goto(hostile.site.url("alder", path))
-            assert page.locator("main script, main iframe, main base").count() == 0, path
-            assert trouble.found() == [], path
+        for house, username, paths in (("vic", "vic", OF_VENDOR), ("alder", "ada", shown)):
+            page.goto(hostile.site.url(house, "/sign-in"))
+            page.locator("#username").fill(username)
+            page.locator("#password").fill(PASSWORD)
+            page.locator("form button").click()
+            page.wait_for_selector("#main h1")
+            for path in paths:
+                page.goto(hostile.site.url(house, path))
+                assert page.locator("main script, main iframe, main base").count() == 0, path
+                assert trouble.found() == [], path
         page.goto(hostile.site.url("alder", "/sites"))
         assert SCRIPTING[0] in page.locator("main").inner_text()
-    proof(f"{len(SCRIPTING)} payloads in 11 fields, {len(shown)} pages, nothing ran")
+    proof(
+        f"{len(SCRIPTING)} payloads in 17 fields, {len(shown) + len(OF_VENDOR)} pages, nothing ran"
+    )
