@@ -87,12 +87,12 @@ async def test_a_disk_that_fills_up_anywhere_loses_nothing(
     for number in range(OFFSETS):
         with a_small_disk(tmp_path / "small", 16) as disk:
             async with a_job_service(disk / "state", reserve_bytes=2 * MEGABYTE) as jobs:
-                kept += await fill_and_free(jobs, disk, chance.randrange(0, 300_000))
+                kept += await check_one_that_fills_up(jobs, disk, chance.randrange(0, 300_000))
         progress(number + 1, OFFSETS, "full disks")
     proof(f"{OFFSETS} full disks, {kept} accepted jobs, none lost; each took jobs again when freed")
 
 
-async def fill_and_free(jobs: Jobs, disk: Path, offset: int) -> int:
+async def check_one_that_fills_up(jobs: Jobs, disk: Path, offset: int) -> int:
     """Fill the disk up from somewhere, make room again; gives how many jobs were accepted."""
     ballast = disk / "ballast"
     ballast.write_bytes(b"\1" * (8 * MEGABYTE + offset))
