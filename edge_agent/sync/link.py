@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import secrets
-import sqlite3
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,9 +23,10 @@ from edge_agent.jobs.changes import Changer
 from edge_agent.jobs.store import JobStore
 from edge_agent.jobs.transaction import Transaction
 from edge_agent.service import Health
-from edge_agent.sync import rollback
+from edge_agent.sync import greeting, rollback
 from edge_agent.sync.commands import Act, Commands
 from edge_agent.sync.follower import Follower, Forget
+from edge_agent.sync.greeting import Greeting
 from edge_agent.sync.rehearsal import Rehearsal
 from edge_agent.sync.replica import Replica
 from edge_agent.sync.sender import BeginAnew, Sender
@@ -44,8 +43,6 @@ from shared.messages.hello import (
     Hello,
     HelloAnswer,
     LaneAction,
-    LaneHello,
-    Position,
     Presence,
     PresenceState,
     Running,
@@ -56,9 +53,6 @@ from shared.mqtt import Backoff, Connection, Delivery, Options, Will
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 30.0
-_HELLO_SECONDS: Final = 0.5  # without an answer it is said again, less and less often
-_HELLO_SECONDS_AT_MOST: Final = 30.0
-_UNHEARD_SECONDS: Final = 0.8  # about: until it is said again where nobody listens yet
 _WILL_DELAY_SECONDS: Final = 10
 _SESSION_SECONDS: Final = 60
 _PRUNE_SECONDS: Final = 3600.0
@@ -100,10 +94,8 @@ class Link:
         self._verifier = parts.identity.verifier()
         self._gateway_id = parts.identity.gateway_id
         self._boot_id = secrets.token_hex(16)
-        self._hello_id = ""
-        self._answered = asyncio.Event()
-        self._unheard = asyncio.Event()
         self._up = asyncio.Event()
+        self._greeting = Greeting(self._say_hello, self._up.is_set, self._no_answer)
         # Pages take their time; acknowledgements and commands do not wait behind them.
         self._pages: asyncio.Queue[Delivery] = asyncio.Queue(_MAX_WAITING)
         self._inbox: asyncio.Queue[Delivery] = asyncio.Queue(_MAX_WAITING)
@@ -112,14 +104,13 @@ class Link:
         self._says = _("The line to the primary has not been up yet.")
         self._is_parked = False
         self._senders = {
-            lane: Sender(parts.store, lane, self._publisher(lane), self._say_hello_soon)
+            lane: Sender(parts.store, lane, self._publisher(lane), self._greeting.begin)
             for lane in Lane
         }
         self._follower = Follower(
             parts.replica, self._gateway_id, parts.clock, self._ask, parts.forget
         )
         self._commands = Commands(parts.store, self._gateway_id, parts.acts, self.primary_now)
-        self._hello_wanted = asyncio.Event()
         self._news = asyncio.Event()
         self._connection: Connection | None = None
         self._is_connected = False
@@ -195,7 +186,7 @@ class Link:
                     group.create_task(sender.run(), name=f"sender of {lane.value}")
                 group.create_task(self._handle_forever(self._inbox), name="link messages")
                 group.create_task(self._handle_forever(self._pages), name="feed pages")
-                group.create_task(self._say_hello_forever(), name="hello")
+                group.create_task(self._greeting.run(), name="hello")
                 group.create_task(self._beat_forever(), name="heartbeat")
                 group.create_task(self._renew_forever(), name="certificate")
                 group.create_task(self._prune_forever(), name="outbox retention")
@@ -262,15 +253,13 @@ class Link:
             return
         self._up.set()
         self._says = _("Connected; waiting for the primary to answer.")
-        self._say_hello_soon()
+        self._greeting.begin()
 
     def _was_not_heard(self) -> None:
         """The broker is there and the primary is not: say Hello until it listens."""
-        self._unheard.set()
         for sender in self._senders.values():
             sender.stop_sending()
-        if self._answered.is_set():
-            self._say_hello_soon()
+        self._greeting.was_not_heard()
 
     def _went_down(self, says: str) -> None:
         self._is_connected = False
@@ -299,46 +288,15 @@ class Link:
     def _ask(self, ask: FeedAsk) -> bool:
         return self._say(Up.FEED, ask)
 
-    def _say_hello_soon(self) -> None:
-        self._hello_wanted.set()
+    def _no_answer(self) -> None:
+        self._says = _("Connected to the broker, but the primary does not answer.")
 
-    async def _say_hello_forever(self) -> None:
-        while True:
-            await self._hello_wanted.wait()
-            self._hello_wanted.clear()
-            self._answered.clear()
-            # One name for all repeats: where the primary is slow, its answer to the first counts.
-            self._hello_id = secrets.token_hex(8)
-            patience = _HELLO_SECONDS
-            while self._up.is_set() and not self._answered.is_set():
-                self._unheard.clear()
-                await self._say_hello()
-                if await self._is_answered_within(patience):
-                    break
-                self._says = _("Connected to the broker, but the primary does not answer.")
-                if self._unheard.is_set():
-                    # It costs nobody anything to ask again, and the line is back at once.
-                    patience = _HELLO_SECONDS
-                    await asyncio.sleep(random.uniform(0.5, 1.5) * _UNHEARD_SECONDS)  # noqa: S311
-                else:
-                    patience = min(patience * 1.5, _HELLO_SECONDS_AT_MOST)
-
-    async def _is_answered_within(self, seconds: float) -> bool:
-        """Wait for the answer, or for the broker to say that nobody heard the question."""
-        waits = [asyncio.create_task(e.wait()) for e in (self._answered, self._unheard)]
-        try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        return self._answered.is_set()
-
-    async def _say_hello(self) -> None:
+    async def _say_hello(self, name: str) -> None:
         trouble = {lane: sender.trouble for lane, sender in self._senders.items()}
-        lanes = await self._parts.store.read(lambda c: _lanes(c, trouble))
+        lanes = await self._parts.store.read(lambda c: greeting.lanes(c, trouble))
         said = Hello(
             v=hello.VERSION,
-            hello_id=self._hello_id,
+            hello_id=name,
             boot_id=self._boot_id,
             agent_version=self._parts.agent_version,
             time=self._parts.clock.now(),
@@ -359,7 +317,7 @@ class Link:
                 self._beat()
                 beats += 1
                 if self._is_parked and beats % _PARKED_BEATS == 0:
-                    self._say_hello_soon()  # A person may have chosen us.
+                    self._greeting.begin()  # A person may have chosen us.
 
     def _beat(self) -> None:
         here = Presence(
@@ -407,15 +365,13 @@ class Link:
                 self._parts.audit("command.refused", {"command_id": command.id, "reason": refusal})
 
     async def _on_hello(self, answer: HelloAnswer) -> None:
-        if answer.hello_id not in {"", self._hello_id}:
-            return  # The answer to an earlier Hello, or a further one to this.
         if answer.hello_id:
+            if not self._greeting.takes(answer.hello_id):
+                return
             # Only what echoes our Hello is surely of now: a broker may keep and repeat the rest.
             self._primary_time = answer.time, self._parts.clock.monotonic()
             self._commands.primary_epoch = answer.primary_epoch
             self._trust(answer.signing_keys)
-            self._hello_id = ""
-            self._answered.set()
             self._beat()
             self._known_released = answer.known_released
             for name, mark in answer.lanes.items():
@@ -438,7 +394,7 @@ class Link:
             await self._parts.store.submit(
                 lambda tx: rollback.begin_anew(tx, new, self._parts.changer)
             )
-            self._say_hello_soon()
+            self._greeting.begin()
 
         return begin_anew
 
@@ -475,22 +431,3 @@ class Link:
 
     def _prune(self, tx: Transaction) -> int:
         return outbox.prune(tx.connection, self._parts.clock.now())
-
-
-def _lanes(connection: sqlite3.Connection, trouble: Mapping[Lane, str]) -> dict[str, LaneHello]:
-    return {lane.value: _lane_hello(connection, lane, trouble[lane]) for lane in Lane}
-
-
-def _lane_hello(connection: sqlite3.Connection, lane: Lane, trouble: str) -> LaneHello:
-    state = outbox.lane_state(connection, lane)
-    before = outbox.predecessor(connection, lane, state.epoch)
-    previous = Position(before.epoch, before.seq, before.chain.hex()) if before else None
-    return LaneHello(
-        state.epoch,
-        state.next_seq,
-        state.chain.hex(),
-        state.floor,
-        previous,
-        before.why if before else "born",
-        trouble,
-    )

@@ -290,7 +290,7 @@ async def test_rows_that_are_kept_no_longer_are_named_and_the_rest_goes_on(
             mark.upto_seq = 2
             mark.chain = "0" * 64
             assert state.floor == 7
-        box.link._say_hello_soon()
+        box.link._greeting.begin()
         await box.tell("seen.later")
         await until(lambda: told(primary)["seen.later"] == 1, "the rest goes on")
         assert primary.count("gateway.facts-missing") == 1
