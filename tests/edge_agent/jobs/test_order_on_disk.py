@@ -16,6 +16,7 @@ from edge_agent.spool.segments import Segments
 from tests.support.jobs import Jobs, a_job_service, accept
 
 _A_MOMENT = 0.3
+_LONG = 3.0  # also for a machine that has much else to do
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ async def test_no_row_speaks_of_a_document_that_is_not_on_disk(
 
 async def test_nobody_is_answered_before_the_commit(jobs: Jobs) -> None:
     # The thread that commits is busy: whoever is answered meanwhile was told what is not so.
-    busy = jobs.store._thread.submit(lambda: time.sleep(_A_MOMENT))
+    busy = jobs.store._thread.submit(lambda: time.sleep(_LONG))
     await accept(jobs)
     assert rows_on_disk(jobs) == 1
     busy.result()

@@ -48,7 +48,7 @@ def pieces() -> list[Piece]:
 
 
 @pytest.mark.scaled
-@pytest.mark.timeout(300 + _PIECE * 15)
+@pytest.mark.timeout(900 + _PIECE * 40)
 @pytest.mark.parametrize("piece", pieces(), ids=str)
 def test_after_every_fault_nothing_is_lost_doubled_or_out_of_order(
     tmp_path: Path, proof: Callable[[str], None], piece: Piece

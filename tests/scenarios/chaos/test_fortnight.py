@@ -30,7 +30,7 @@ from tests.support.ippeveprinter import bus_environment
 DAYS: Final = 14
 _DAY: Final = 86_400
 JOBS, PEOPLE = count(500, 10_000), count(50, 2000)
-TAPS_A_DAY = count(3, 150)
+TAPS_A_DAY = count(3, 30)
 SETTLE_SECONDS: Final = 300.0
 CLOCK_SECONDS: Final = 1.3  # until a lying clock is looked at again
 MAKER: Final = Actor("system", name="a test")
