@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -170,8 +170,18 @@ def test_each_process_has_a_share_group_that_nobody_can_guess(
     assert all(len(group) == 32 for group in groups)
 
 
+def a_voice(says: list[Ack]) -> Callable[[GatewayId, Down, Ack], bool]:
+    """A listener's ``say`` that keeps what it was given."""
+
+    def say_it(_gateway: GatewayId, _what: Down, ack: Ack) -> bool:
+        says.append(ack)
+        return True
+
+    return say_it
+
+
 def test_a_batch_that_overtook_another_is_looked_at_again_before_it_is_asked_for(
-    database: Database, gateway: GatewayId, tmp_path: Path
+    database: Database, gateway: GatewayId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two primaries share a gateway's batches: the one before may be on its way at the other."""
     start = envelope.chain_start(gateway, LANE, EPOCH)
@@ -179,7 +189,7 @@ def test_a_batch_that_overtook_another_is_looked_at_again_before_it_is_asked_for
     says: list[Ack] = []
     done: list[str] = []
     listener = a_listener(database, tmp_path)
-    listener.say = lambda _gateway, _what, ack: bool(says.append(ack))  # type: ignore[method-assign]
+    monkeypatch.setattr(listener, "say", a_voice(says))
     header = BatchHeader(1, LANE, EPOCH, 2, envelope.chain_next(start, rows[0]).hex())
     payload = envelope.encode_batch(header, rows[1:])
     message = Message(gateway, Up.FACTS, Delivery("", payload, lambda: done.append("second")))
@@ -192,12 +202,12 @@ def test_a_batch_that_overtook_another_is_looked_at_again_before_it_is_asked_for
 
 
 def test_what_is_really_missing_is_asked_for_after_a_moment(
-    database: Database, gateway: GatewayId, tmp_path: Path
+    database: Database, gateway: GatewayId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = envelope.chain_start(gateway, LANE, EPOCH)
     says: list[Ack] = []
     listener = a_listener(database, tmp_path)
-    listener.say = lambda _gateway, _what, ack: bool(says.append(ack))  # type: ignore[method-assign]
+    monkeypatch.setattr(listener, "say", a_voice(says))
     header = BatchHeader(1, LANE, EPOCH, 2, start.hex())
     payload = envelope.encode_batch(header, [a_row(2, "seen.2")])
     delivery = Delivery("", payload, lambda: None)
