@@ -75,6 +75,8 @@ def test_rows_of_another_machine_and_of_tests_that_are_gone_leave(tmp_path: Path
     proof.put(page, "tests/test_x.py", ROW, described="")
     assert set(proof.read(page.read_text())["tests/test_x.py"].rows) == {ROW.test}
     proof.put(page, "tests/test_y.py", ROW, described="")
+    proof.keep_only(page, {("tests/test_x.py", ROW.test)}, of={"tests/test_x.py"})
+    assert set(proof.read(page.read_text())) == {"tests/test_x.py", "tests/test_y.py"}
     proof.keep_only(page, {("tests/test_x.py", ROW.test)})
     assert set(proof.read(page.read_text())) == {"tests/test_x.py"}
 

@@ -142,11 +142,15 @@ def put(path: Path, file: str, row: Row, *, described: str) -> None:
     change(path, work)
 
 
-def keep_only(path: Path, known: Collection[tuple[str, str]]) -> None:
-    """Drop the rows of tests that there are no more."""
+def keep_only(
+    path: Path, known: Collection[tuple[str, str]], *, of: Collection[str] | None = None
+) -> None:
+    """Drop the rows of tests that there are no more; ``of``: in these files alone."""
 
     def work(page: Page) -> None:
         for file, section in list(page.items()):
+            if of is not None and file not in of:
+                continue
             section.rows = {t: row for t, row in section.rows.items() if (file, t) in known}
             if not section.rows:
                 del page[file]
