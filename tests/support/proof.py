@@ -64,7 +64,9 @@ Page = dict[str, Section]  # by the path of the file of tests
 
 
 def machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}"
+    """What a section is of; a newer patch of Python is no other machine."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {python}"
 
 
 def about(path: Path) -> str:
