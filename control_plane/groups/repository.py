@@ -37,6 +37,13 @@ def list_groups(
     return paginate(session, query, (Group.name, Group.id), cursor=cursor, limit=limit)
 
 
+def names(session: Session, account_id: AccountId, ids: Sequence[str]) -> dict[str, str]:
+    rows = session.execute(
+        select(Group.id, Group.name).where(Group.account_id == account_id, Group.id.in_(ids))
+    )
+    return {row.id: row.name for row in rows}
+
+
 def members(session: Session, account_id: AccountId, group_id: str) -> Sequence[UserId]:
     return session.scalars(
         select(GroupMember.user_id)

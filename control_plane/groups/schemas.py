@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import re
-from typing import Annotated, Final
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from control_plane.schemas import Body, Identifier, Name, View
-from control_plane.users.schemas import Username
+from control_plane.users.schemas import PastedUsernames
 from shared.ids import UserId
-
-MOST_AT_ONCE: Final = 500
 
 
 class NewGroup(Body):
@@ -22,19 +19,8 @@ class GroupChanges(Body):
     user_ids: tuple[Annotated[UserId, Identifier], ...] | None = None
 
 
-def _some_names(text: object) -> object:
-    """Take names as people type or paste them: on lines, or with commas or semicolons between."""
-    if not isinstance(text, str):
-        return text
-    return [name.strip() for name in re.split(r"[\n,;]", text) if name.strip()]
-
-
 class NewMembers(Body):
-    usernames: Annotated[
-        tuple[Username, ...],
-        BeforeValidator(_some_names),
-        Field(min_length=1, max_length=MOST_AT_ONCE),
-    ]
+    usernames: Annotated[PastedUsernames, Field(min_length=1)]
 
 
 class GroupView(View):

@@ -14,12 +14,12 @@ from control_plane.groups.models import Group
 from control_plane.groups.schemas import GroupChanges, NewGroup, NewMembers
 from control_plane.paging import Page
 from control_plane.queues import repository as queues
-from control_plane.tenants import Tenant
 from control_plane.users import service as users
 from control_plane.users.models import User
 from shared.ids import AccountId, UserId, new_id
 
 list_groups = repository.list_groups
+names = repository.names
 members = repository.members
 sizes = repository.sizes
 list_of_user = repository.list_of_user
@@ -94,7 +94,8 @@ def add_people(
     """
     group = get_group(session, account_id, group_id)
     tenant = tenants.account(account_id)
-    found = [_find(session, tenant, name) for name in dict.fromkeys(body.usernames)]
+    names = dict.fromkeys(body.usernames)
+    found = [users.get_by_username(session, tenant, name) for name in names]
     there = set(repository.members(session, account_id, group_id))
     added = [user for user in found if user.id not in there]
     if added:
@@ -143,13 +144,6 @@ def delete(session: Session, account_id: AccountId, group_id: str, by: Actor) ->
         session, tenants.account(account_id), "group.deleted", by, subject_kind="group",
         subject_id=group_id, detail={"name": group.name},
     )  # fmt: skip
-
-
-def _find(session: Session, tenant: Tenant, username: str) -> User:
-    user = users.find_by_username(session, tenant, username)
-    if user is None:
-        raise InvalidError("usernames", "nobody here is called %(name)s", name=username)
-    return user
 
 
 def _audit_people(session: Session, group: Group, by: Actor, **who: list[str]) -> None:

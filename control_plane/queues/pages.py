@@ -13,7 +13,8 @@ from control_plane.gateways import service as gateways
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
 from control_plane.queues import service as queues
-from control_plane.queues.schemas import NewQueue, QueueChanges
+from control_plane.queues.access import access_of
+from control_plane.queues.schemas import NewQueue, OpenTo, QueueChanges
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.forms import Form, read
@@ -131,6 +132,32 @@ def change_queue(queue_id: str) -> ResponseReturnValue:
         return _form_page(session, form, queue), 422
 
 
+@bp.post("/<queue_id>/open-to")
+@requires(Permission.CHANGE_THINGS, Permission.SEE_PEOPLE)
+def open_queue(queue_id: str) -> ResponseReturnValue:
+    form = Form(
+        {
+            "open_to": request.form.get("open_to", ""),
+            "usernames": request.form.get("usernames", "").strip(),
+            "group_ids": request.form.getlist("group_ids"),
+        }
+    )
+    body = read(OpenTo, form)
+    if body is not None:
+        try:
+            with writing() as session:
+                queues.open_to(session, account_id(), QueueId(queue_id), body, actor())
+        except SpoolhouseError as error:
+            form.refuse(error, form.values)
+        else:
+            flash(_("Saved. Gateways that are heard follow within seconds."))
+            return redirect(url_for("queues.show_queue", queue_id=queue_id), 303)
+    with reading() as session:
+        queue = queues.get_queue(session, account_id(), QueueId(queue_id))
+        values = Form({name: getattr(queue, name) for name in _CHANGE})
+        return _form_page(session, values, queue, opening=form), 422
+
+
 @bp.post("/<queue_id>/delete")
 @requires(Permission.CHANGE_THINGS)
 def delete_queue(queue_id: str) -> ResponseReturnValue:
@@ -140,7 +167,8 @@ def delete_queue(queue_id: str) -> ResponseReturnValue:
     return redirect(url_for("queues.list_queues"), 303)
 
 
-def _form_page(session: Session, form: Form, queue: Any) -> str:
+def _form_page(session: Session, form: Form, queue: Any, opening: Form | None = None) -> str:
+    access = access_of(session, queue) if queue else None
     known = printers.list_printers(session, account_id(), limit=_ALL).items
     return render_template(
         "queues/form.html",
@@ -149,6 +177,9 @@ def _form_page(session: Session, form: Form, queue: Any) -> str:
         printers=[(printer.id, printer.name) for printer in known],
         identities=list(_identities().items()),
         addresses=_addresses(session, queue) if queue else (),
+        access=access,
+        opening=opening or (access.form if access else None),
+        is_opening=opening is not None,
     )
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from control_plane.schemas import Body, Identifier, Name, Port, Seconds, ShortName, Ticket, View
+from control_plane.users.schemas import PastedUsernames
 from shared.i18n import mark
 from shared.ids import PrinterId, UserId
 from shared.messages.records import IdentityPolicy, QueueType
@@ -40,6 +41,14 @@ class QueueChanges(Body):
     retention_seconds: Seconds | None = None
     raw_port: Port | None = None
     keep_after_printing: bool | None = None
+
+
+class OpenTo(Body):
+    """Who may use a queue: whoever belongs to the account, or those who are named alone."""
+
+    open_to: Literal["everybody", "named"]
+    usernames: PastedUsernames = ()
+    group_ids: tuple[Identifier, ...] = ()
 
 
 class QueueView(View):

@@ -13,7 +13,7 @@ from control_plane.groups import service as groups
 from control_plane.printers import service as printers
 from control_plane.queues import repository
 from control_plane.queues.models import Queue
-from control_plane.queues.schemas import NewQueue, QueueChanges
+from control_plane.queues.schemas import NewQueue, OpenTo, QueueChanges
 from control_plane.users import service as users
 from shared.ids import AccountId, PrinterId, QueueId, UserId, new_id
 from shared.messages.records import IdentityPolicy, QueueRecord, QueueType, account_stream
@@ -70,6 +70,24 @@ def update(
             subject_id=queue.id, detail=changed,
         )  # fmt: skip
     return queue
+
+
+def open_to(
+    session: Session, account_id: AccountId, queue_id: QueueId, body: OpenTo, by: Actor
+) -> Queue:
+    """Open a queue to everybody of the account, or to some people and groups alone.
+
+    Raises:
+        InvalidError: Somebody is not known here, or nobody is named: an empty list would be all.
+    """
+    if body.open_to == "everybody":
+        return update(session, account_id, queue_id, QueueChanges(user_ids=(), group_ids=()), by)
+    if not body.usernames and not body.group_ids:
+        raise InvalidError("usernames", "name somebody, or choose a group")
+    tenant = tenants.account(account_id)
+    user_ids = [users.get_by_username(session, tenant, name).id for name in body.usernames]
+    named = QueueChanges(user_ids=tuple(dict.fromkeys(user_ids)), group_ids=body.group_ids)
+    return update(session, account_id, queue_id, named, by)
 
 
 def delete(session: Session, account_id: AccountId, queue_id: QueueId, by: Actor) -> None:

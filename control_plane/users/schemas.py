@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from control_plane.schemas import Body, Language, Name, TimeZone, View
 from shared.secrets import canonical_username
@@ -13,6 +14,19 @@ Password = Annotated[str, Field(min_length=8, max_length=200)]
 Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")]
 Email = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=r"^([^@\s]+@[^@\s]+)?$", max_length=254)
+]
+MOST_AT_ONCE: Final = 500
+
+
+def _some_names(text: object) -> object:
+    """Take names as people type or paste them: on lines, or with commas or semicolons between."""
+    if not isinstance(text, str):
+        return text
+    return [name.strip() for name in re.split(r"[\n,;]", text) if name.strip()]
+
+
+PastedUsernames = Annotated[
+    tuple[Username, ...], BeforeValidator(_some_names), Field(max_length=MOST_AT_ONCE)
 ]
 
 

@@ -8,7 +8,7 @@ from control_plane import changes
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.cards import repository as cards
-from control_plane.errors import ConflictError, NotFoundError
+from control_plane.errors import ConflictError, InvalidError, NotFoundError
 from control_plane.feed import service as feed
 from control_plane.groups import repository as groups
 from control_plane.roles import service as roles
@@ -73,6 +73,18 @@ def get_user(session: Session, tenant: Tenant, user_id: UserId) -> User:
     user = repository.find_user(session, tenant, user_id)
     if user is None:
         raise NotFoundError("user", user_id)
+    return user
+
+
+def get_by_username(session: Session, tenant: Tenant, username: str) -> User:
+    """Find whom a form names.
+
+    Raises:
+        InvalidError: Nobody here has this user name; the text says which.
+    """
+    user = repository.find_by_username(session, tenant, username)
+    if user is None:
+        raise InvalidError("usernames", "nobody here is called %(name)s", name=username)
     return user
 
 
