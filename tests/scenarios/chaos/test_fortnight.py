@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -100,7 +101,7 @@ def _day(house: House, clients: Clients, people: dict[str, str], day: int) -> in
 def _fetch(house: House, people: dict[str, str], senders: list[str], chance: random.Random) -> int:
     comers = chance.sample(senders, min(TAPS_A_DAY, len(senders)))
     for name in comers:
-        assert house.tap(people[name])
+        wait_until(partial(house.tap, people[name]), "the reader takes the card", 60)
     wait_until(lambda: not _on_the_way(house), "the printer is done", 900)
     return len(comers)
 
