@@ -13,17 +13,20 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from edge_agent import doctor, enrolment, logs
 from edge_agent.agent import build_agent
-from edge_agent.enrolment import EnrolmentError
+from edge_agent.enrolment import EnrolmentError, StillWaitingError
 from edge_agent.instance import AlreadyRunningError, InstanceLock, running_pid
 from edge_agent.settings import Settings, SettingsError, read_settings
 from edge_agent.sync import rehearsal
 from shared.enrolment_code import CodeError
 
 log = logging.getLogger("edge_agent")
+_STILL_WAITING = 3
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +48,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     enrol = commands.add_parser("enrol", help="become a gateway of a primary, by a one-time code")
-    enrol.add_argument("--code", required=True, help="the code that the primary shows")
+    enrol.add_argument(
+        "--code", help="the code that the primary shows; none: go on waiting for approval"
+    )
+    enrol.add_argument(
+        "--wait",
+        type=float,
+        metavar="MINUTES",
+        default=enrolment.WAIT_SECONDS / 60,
+        help="how long to wait for approval (default: %(default)g)",
+    )
     enrol.add_argument("--primary", metavar="URL", help="another address of the same primary")
     enrol.set_defaults(run=_enrol)
 
@@ -77,10 +89,27 @@ def _parser() -> argparse.ArgumentParser:
 def _enrol(asked: argparse.Namespace) -> int:
     asked.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with InstanceLock(asked.state):
-        settings = asyncio.run(enrolment.enrol(asked.state, asked.code, primary_url=asked.primary))
+        try:
+            settings = asyncio.run(_become_gateway(asked))
+        except StillWaitingError as error:
+            print(f"spoolhouse-agent: {error}", file=sys.stderr)
+            return _STILL_WAITING
+        except KeyboardInterrupt:
+            print("ended; what was asked is kept: enrol without --code goes on", file=sys.stderr)
+            return _INTERRUPTED
     print(f"enrolled as gateway {settings.gateway_id} of {settings.primary_url}")
     print(f"fingerprint of the primary: {enrolment.authority_fingerprint(asked.state)}")
     return 0
+
+
+async def _become_gateway(asked: argparse.Namespace) -> Settings:
+    return await enrolment.enrol(
+        asked.state,
+        asked.code,
+        primary_url=asked.primary,
+        say=partial(print, flush=True),
+        wait_seconds=asked.wait * 60,
+    )
 
 
 def _run(asked: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@
     <state>/identity/tls.pem       our certificate; its name is our gateway id
     <state>/identity/ca.pem        the authority that both sides believe
     <state>/identity/signing.json  the keys whose feed pages and commands we believe
+    <state>/identity/asking.json   while an enrolment waits for its answer (``asking``)
 
 Everything has mode 0600 and appears whole or not at all; ``agent.toml`` is written last.
 """
@@ -14,17 +15,19 @@ Everything has mode 0600 and appears whole or not at all; ``agent.toml`` is writ
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
-import socket
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 
+from edge_agent import asking, private_files
+from edge_agent.asking import Asking, in_groups
 from edge_agent.settings import Settings, write_settings
 from shared.crypto import authority, sealing
 from shared.crypto.authority import CertificateError
@@ -37,22 +40,55 @@ from shared.messages.enrolment import (
     AUTHORITY_PATH,
     ENROL_PATH,
     MAX_BYTES,
+    REFUSED_BY_A_PERSON,
     RENEW_CONTEXT,
     RENEW_PATH,
     VERSION,
+    WAITED_TOO_LONG,
     EnrolAnswer,
-    EnrolRequest,
     RenewRequest,
+    WaitAnswer,
 )
 from shared.messages.records import SecretRecord, secret_context
+
+T = TypeVar("T")
 
 FOLDER: Final = "identity"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=20, connect=10)
 _NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
+WAIT_SECONDS: Final = 86_400  # the primary forgets a box that waits after a day
+_ASK_SECONDS: Final = 3.0  # how often a box that waits asks again ...
+_ASK_SLOWLY_SECONDS: Final = 15.0  # ... and how often
+_SLOWLY_AFTER_SECONDS: Final = 600.0
+_OLD_CODE: Final = (
+    "the primary does not accept this: a code is good once and for an hour; make a new one"
+)
+_WHY_REFUSED: Final = {
+    REFUSED_BY_A_PERSON: "somebody looked at this machine's key and refused it;"
+    " its code is used up: ask whoever gave it to you for a new one",
+    WAITED_TOO_LONG: "nobody approved this machine within a day; its code is used up: make a new"
+    " one",
+}
+
+
+def _quiet(_said: str) -> None:
+    """Who calls does not want to hear how it goes on."""
 
 
 class EnrolmentError(Exception):
     """This box did not become a gateway; the text says what to do."""
+
+
+class UnreachableError(EnrolmentError):
+    """Nobody answered, or not as a primary does: it may be asked again."""
+
+
+class RefusedError(EnrolmentError):
+    """The primary answered no: with this code nobody becomes a gateway any more."""
+
+
+class StillWaitingError(EnrolmentError):
+    """Nobody has decided yet; it can be asked again later with the same keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,33 +162,83 @@ def load(state_dir: Path) -> Identity:
     return Identity(folder, GatewayId(name), sealing_key, signing_keys)
 
 
-async def enrol(state_dir: Path, code_text: str, *, primary_url: str | None = None) -> Settings:
-    """Become a gateway by a code; ``primary_url`` overrides the address in it.
+async def enrol(
+    state_dir: Path,
+    code_text: str | None,
+    *,
+    primary_url: str | None = None,
+    say: Callable[[str], None] = _quiet,
+    wait_seconds: float = WAIT_SECONDS,
+) -> Settings:
+    """Become a gateway by a code, or without one go on waiting for approval.
+
+    ``primary_url`` overrides the address in the code.
 
     Raises:
         EnrolmentError: The primary cannot be reached, is another one, or refuses.
+        StillWaitingError: Nobody approved this box in the given time; it may ask again.
         CodeError: This is no code.
     """
-    code = EnrolmentCode.parse(code_text)
-    url = (primary_url or code.url).rstrip("/")
-    key, sealing_key = authority.new_key(), sealing.new_key()
-    asked = EnrolRequest(
-        v=VERSION,
-        secret=code.secret,
-        signing_request=authority.signing_request(key, "spoolhouse gateway").decode(),
-        sealing_key=sealing.public_key(sealing_key),
-        host_name=socket.gethostname(),
-        agent_version=platform.python_version(),
-    )
+    folder = state_dir / FOLDER
+    asked = await asyncio.to_thread(_begin, folder, code_text, primary_url)
     async with aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as http:
-        pem = await _pinned_authority(http, url, code.pin)
-        answer = await _post(http, url + ENROL_PATH, asked, pem)
-    settings = Settings(answer.gateway_id, url, answer.broker_host, answer.broker_port)
+        pem = await _pinned_authority(http, asked.url, EnrolmentCode.parse(asked.code).pin)
+        try:
+            answer = await _ask_until_decided(http, asked, pem, say, wait_seconds)
+        except RefusedError:
+            await asyncio.to_thread(asking.end, folder)
+            raise
+    settings = Settings(answer.gateway_id, asked.url, answer.broker_host, answer.broker_port)
     await asyncio.to_thread(
-        _write_identity, state_dir, answer, authority.key_to_pem(key), sealing_key
+        _write_identity, state_dir, answer, asked.key.encode(), asked.sealing_key
     )
     await asyncio.to_thread(write_settings, state_dir, settings)
+    await asyncio.to_thread(asking.end, folder)
     return settings
+
+
+def _begin(folder: Path, code_text: str | None, primary_url: str | None) -> Asking:
+    if code_text is not None:
+        code = EnrolmentCode.parse(code_text)
+        return asking.begin(folder, code, (primary_url or code.url).rstrip("/"))
+    waits = asking.find(folder)
+    if waits is None:
+        raise EnrolmentError("nothing waits for approval here: give the code that the primary made")
+    return waits
+
+
+async def _ask_until_decided(
+    http: aiohttp.ClientSession,
+    asked: Asking,
+    pem: str,
+    say: Callable[[str], None],
+    wait_seconds: float,
+) -> EnrolAnswer:
+    began = time.monotonic()
+    answer = await _ask(http, asked, pem)
+    if isinstance(answer, WaitAnswer):
+        say(f"waiting for approval of this machine as gateway {answer.name!r};")
+        say(f"fingerprint of its own key: {asked.fingerprint}")
+        say("compare it with the gateway's page at the primary and approve it there;")
+        say("this command can be ended: without --code it goes on waiting")
+    while isinstance(answer, WaitAnswer):
+        waited = time.monotonic() - began
+        pause = _ASK_SECONDS if waited < _SLOWLY_AFTER_SECONDS else _ASK_SLOWLY_SECONDS
+        if waited + pause > wait_seconds:
+            raise StillWaitingError("nobody has decided yet; enrol without --code goes on waiting")
+        await asyncio.sleep(pause)
+        try:
+            answer = await _ask(http, asked, pem)
+        except UnreachableError as error:
+            say(f"{error}; asking on")
+    return answer
+
+
+async def _ask(http: aiohttp.ClientSession, asked: Asking, pem: str) -> EnrolAnswer | WaitAnswer:
+    status, body = await _post(http, asked.url + ENROL_PATH, asked.request, pem)
+    if status == HTTPStatus.ACCEPTED:
+        return _read(WaitAnswer, body)
+    return _read(EnrolAnswer, body)
 
 
 async def renew(identity: Identity, primary_url: str) -> None:
@@ -172,7 +258,8 @@ async def renew(identity: Identity, primary_url: str) -> None:
     )
     pem = identity.authority_file.read_text()
     async with aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as http:
-        answer = await _post(http, primary_url.rstrip("/") + RENEW_PATH, asked, pem)
+        _status, body = await _post(http, primary_url.rstrip("/") + RENEW_PATH, asked, pem)
+    answer = _read(EnrolAnswer, body)
     await asyncio.to_thread(
         _replace_certificate, identity, answer.certificate.encode(), authority.key_to_pem(key)
     )
@@ -181,8 +268,7 @@ async def renew(identity: Identity, primary_url: str) -> None:
 def authority_fingerprint(state_dir: Path) -> str:
     """Tell whom this gateway believes, so that a person can compare it with the primary's page."""
     pem = (state_dir / FOLDER / "ca.pem").read_bytes()
-    digits = authority.fingerprint(pem).hex()[:32].upper()
-    return " ".join(digits[n : n + 4] for n in range(0, len(digits), 4))
+    return in_groups(authority.fingerprint(pem).hex())
 
 
 def renewal_is_due(identity: Identity, now: datetime) -> bool:
@@ -222,22 +308,34 @@ async def _pinned_authority(http: aiohttp.ClientSession, url: str, pin: bytes) -
     return pem.decode()
 
 
-async def _post(http: aiohttp.ClientSession, url: str, asked: Any, pem: str) -> EnrolAnswer:
+async def _post(http: aiohttp.ClientSession, url: str, asked: Any, pem: str) -> tuple[int, bytes]:
     body = codec.dumps(codec.to_plain(asked))
     headers = {"Content-Type": "application/json"}
     try:
         async with http.post(url, data=body, headers=headers, ssl=_context(pem)) as response:
             status, text = response.status, await response.content.read(MAX_BYTES * 4)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise EnrolmentError(f"{url} cannot be reached: {error or 'it does not answer'}") from None
-    if status == 403:  # noqa: PLR2004
-        raise EnrolmentError(
-            "the primary does not accept this: a code is good once and for an hour; make a new one"
-        )
-    if status != 200:  # noqa: PLR2004
-        raise EnrolmentError(f"the primary answered {status} to {url}")
+        says = f"{url} cannot be reached: {error or 'it does not answer'}"
+        raise UnreachableError(says) from None
+    if status == HTTPStatus.FORBIDDEN:
+        raise RefusedError(_why_refused(text))
+    if status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
+        raise UnreachableError(f"the primary answered {status} to {url}")
+    return status, text
+
+
+def _why_refused(body: bytes) -> str:
     try:
-        return codec.from_plain(EnrolAnswer, codec.loads(text))
+        said = codec.loads(body)
+    except MessageError:
+        return _OLD_CODE
+    reason = said.get("reason") if isinstance(said, dict) else None
+    return _WHY_REFUSED.get(str(reason), _OLD_CODE)
+
+
+def _read(kind: type[T], body: bytes) -> T:
+    try:
+        return codec.from_plain(kind, codec.loads(body))
     except MessageError as error:
         raise EnrolmentError(f"the primary's answer cannot be read: {error}") from None
 
@@ -247,21 +345,21 @@ def _write_identity(
 ) -> None:
     folder = state_dir / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(folder / "sealing.key", sealing_key)
-    _write(folder / "ca.pem", answer.authority.encode())
+    private_files.write(folder / "sealing.key", sealing_key)
+    private_files.write(folder / "ca.pem", answer.authority.encode())
     _write_signing_keys(folder, answer.signing_keys)
-    _write(folder / "tls.key", key_pem)
-    _write(folder / "tls.pem", answer.certificate.encode())
+    private_files.write(folder / "tls.key", key_pem)
+    private_files.write(folder / "tls.pem", answer.certificate.encode())
 
 
 def _write_signing_keys(folder: Path, keys: tuple[bytes, ...]) -> None:
-    _write(folder / "signing.json", codec.dumps(codec.to_plain(keys)))
+    private_files.write(folder / "signing.json", codec.dumps(codec.to_plain(keys)))
 
 
 def _replace_certificate(identity: Identity, certificate: bytes, key_pem: bytes) -> None:
     """Change key and certificate together: one file for both, then a switch of the two names."""
     together = identity.folder / "tls.next"
-    _write(together, key_pem + certificate)
+    private_files.write(together, key_pem + certificate)
     finish_renewal(identity.folder)
 
 
@@ -272,23 +370,7 @@ def finish_renewal(folder: Path) -> bool:
         return False
     both = together.read_bytes()
     end = both.index(b"-----BEGIN CERTIFICATE")
-    _write(folder / "tls.key", both[:end])
-    _write(folder / "tls.pem", both[end:])
+    private_files.write(folder / "tls.key", both[:end])
+    private_files.write(folder / "tls.pem", both[end:])
     together.unlink()
     return True
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

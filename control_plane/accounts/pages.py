@@ -30,7 +30,12 @@ from shared.i18n import format_duration, gettext
 _ = gettext
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 _TEXTS: Final = ("name", "language", "time_zone", "retention_seconds", "offline_limit_seconds")
-_SWITCHES: Final = ("card_needs_pin", "claimed_allowed", "titles_visible_to_vendor")
+_SWITCHES: Final = (
+    "card_needs_pin",
+    "claimed_allowed",
+    "titles_visible_to_vendor",
+    "gateways_need_approval",
+)
 _LOOK: Final = (Permission.SEE_THINGS, Permission.SEE_JOBS, Permission.SEE_PEOPLE)
 _HOURS: Final = (1, 4, 8, 24, 72, 168)
 _DAYS_ALONE: Final = (1, 3, 7, 14, 30, 90)

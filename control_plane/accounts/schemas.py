@@ -34,6 +34,7 @@ class AccountChanges(Body):
     claimed_allowed: bool | None = None
     offline_limit_seconds: Seconds | None = None
     card_needs_pin: bool | None = None
+    gateways_need_approval: bool | None = None
 
 
 class LicenceExtension(Body):
@@ -55,6 +56,7 @@ class AccountView(View):
     claimed_allowed: bool
     offline_limit_seconds: int | None
     card_needs_pin: bool
+    gateways_need_approval: bool
     created_at: datetime
     version: int
 

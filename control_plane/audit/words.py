@@ -53,6 +53,11 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("gateway.changed", "ok"): mark("%(who)s changed the gateway %(what)s"),
     ("gateway.code-created", "ok"): mark("%(who)s made an enrolment code for the gateway %(what)s"),
     ("gateway.enrolment-refused", "refused"): mark("A machine tried to enrol and was refused"),
+    ("gateway.box-waits", "ok"): mark("A machine waits to become the gateway %(what)s"),
+    ("gateway.box-approved", "ok"): mark("%(who)s approved the machine of the gateway %(what)s"),
+    ("gateway.box-refused", "ok"): mark(
+        "%(who)s refused a machine that wanted to be the gateway %(what)s"
+    ),
     ("gateway.renewed", "ok"): mark("A gateway renewed its certificate"),
     ("gateway.rolled-back", "refused"): mark("A gateway was set back to an earlier time"),
     ("gateway.new-epoch", "ok"): mark("A gateway began a new count of what it tells"),

@@ -271,8 +271,22 @@ def _things(nouns: Any) -> None:
     revoke = _leaf(gateway, "revoke", "things.revoke_gateway", "end a gateway for good")
     _owner(revoke)
     revoke.add_argument("--gateway", required=True, metavar="NAME")
+    _approval(gateway)
     _parked(gateway)
     _devices(nouns)
+
+
+def _approval(gateway: Any) -> None:
+    for name, run, says in (
+        ("waiting", "list_waiting", "list machines that wait for approval"),
+        ("approve", "approve", "let the machine with this key become the gateway"),
+        ("refuse", "refuse", "do not let the machine with this key become the gateway"),
+    ):
+        leaf = _leaf(gateway, name, f"approving.{run}", says)
+        _owner(leaf)
+        leaf.add_argument("--gateway", required=name != "waiting", metavar="NAME")
+        if name != "waiting":
+            leaf.add_argument("--fingerprint", required=True, help="as the machine shows it")
 
 
 def _parked(gateway: Any) -> None:

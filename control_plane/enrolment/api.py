@@ -9,9 +9,11 @@ from typing import TypeVar
 from flask import Blueprint, Response, request
 
 from control_plane.database import Database, utc_now
-from control_plane.enrolment import service
+from control_plane.enrolment import approval, service
+from control_plane.enrolment.approval import Waiting
 from control_plane.enrolment.service import EnrolmentRefusedError
 from control_plane.errors import NotFoundError
+from control_plane.gateways.models import Gateway
 from control_plane.pki.keys import KeyRing
 from control_plane.vault import Vault
 from shared.crypto.authority import CertificateError
@@ -25,6 +27,7 @@ from shared.messages.enrolment import (
     EnrolAnswer,
     EnrolRequest,
     RenewRequest,
+    WaitAnswer,
 )
 
 T = TypeVar("T")
@@ -61,17 +64,26 @@ def create_blueprint(enrolment: Enrolment) -> Blueprint:
 
 
 def _answer(
-    enrolment: Enrolment, kind: type[T], act: Callable[[Enrolment, T], service.Enrolled]
+    enrolment: Enrolment, kind: type[T], act: Callable[[Enrolment, T], service.Enrolled | Waiting]
 ) -> Response:
     try:
-        gateway, certificate = act(enrolment, _read(kind))
+        done = act(enrolment, _read(kind))
     except (MessageError, CertificateError) as error:
         return _problem(400, str(error))
     except (EnrolmentRefusedError, NotFoundError) as error:
+        told = None
         if isinstance(error, EnrolmentRefusedError):
+            told = error.told
             with enrolment.database.writing() as session:
                 service.audit_refusal(session, error, _source())
-        return _problem(403, "this code or certificate is not accepted")
+        return _problem(403, "this code or certificate is not accepted", reason=told)
+    if isinstance(done, Waiting):
+        wait = WaitAnswer(done.key_fingerprint, done.expires_at, done.gateway.name)
+        return _json(codec.dumps(codec.to_plain(wait)), 202)
+    return _admitted(enrolment, *done)
+
+
+def _admitted(enrolment: Enrolment, gateway: Gateway, certificate: bytes) -> Response:
     enrolment.on_enrolled()
     host, port = enrolment.broker_address()
     answer = EnrolAnswer(
@@ -87,9 +99,9 @@ def _answer(
     return _json(codec.dumps(codec.to_plain(answer)), 200)
 
 
-def _enrol(enrolment: Enrolment, asked: EnrolRequest) -> service.Enrolled:
+def _enrol(enrolment: Enrolment, asked: EnrolRequest) -> service.Enrolled | Waiting:
     with enrolment.database.writing() as session:
-        return service.enrol(
+        return approval.ask(
             session, enrolment.keys.authority, asked, _source(), vault=enrolment.vault
         )
 
@@ -109,8 +121,9 @@ def _source() -> str:
     return request.remote_addr or ""
 
 
-def _problem(status: int, title: str) -> Response:
-    return _json(codec.dumps({"title": title, "status": status}), status)
+def _problem(status: int, title: str, *, reason: str | None = None) -> Response:
+    said = {"title": title, "status": status}
+    return _json(codec.dumps({**said, "reason": reason} if reason else said), status)
 
 
 def _json(body: bytes, status: int) -> Response:

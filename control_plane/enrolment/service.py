@@ -16,7 +16,7 @@ from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
-from control_plane.enrolment.models import GatewayCertificate, GatewayCode
+from control_plane.enrolment.models import EnrolmentRequest, GatewayCertificate, GatewayCode
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.gateways.models import Gateway
@@ -35,19 +35,33 @@ Enrolled: TypeAlias = tuple[Gateway, bytes]  # the gateway and its certificate
 
 
 class EnrolmentRefusedError(SpoolhouseError):
-    """The asker does not become a gateway (403); ``reason`` is for the audit alone."""
+    """The asker does not become a gateway (403); ``reason`` is for the audit alone.
 
-    def __init__(self, reason: str, gateway_id: GatewayId | None = None) -> None:
+    ``told`` is what the asker hears: the keyword of a reason that it may know.
+    """
+
+    def __init__(
+        self, reason: str, gateway_id: GatewayId | None = None, *, told: str | None = None
+    ) -> None:
         super().__init__("this code or certificate is not accepted")
         self.reason = reason
         self.gateway_id = gateway_id
+        self.told = told
 
 
 def create_code(
     session: Session, gateway: Gateway, by: Actor, *, url: str, authority_pem: bytes
 ) -> tuple[EnrolmentCode, datetime]:
-    """Make a code for a gateway, good once and for an hour; earlier ones are void."""
+    """Make a code for a gateway, good once and for an hour; earlier ones are void.
+
+    Who waits for approval with an earlier one waits for nothing.
+    """
     now = utc_now()
+    session.execute(
+        update(EnrolmentRequest)
+        .where(EnrolmentRequest.gateway_id == gateway.id, EnrolmentRequest.expires_at > now)
+        .values(expires_at=now)
+    )
     session.execute(
         update(GatewayCode)
         .where(GatewayCode.gateway_id == gateway.id, GatewayCode.used_at.is_(None))
@@ -83,16 +97,60 @@ def enrol(
         EnrolmentRefusedError: The code is unknown, used, too old, or its gateway changed hands.
         CertificateError: The signing request or the sealing key is none.
     """
+    gateway = redeem(session, request.secret, utc_now())
+    return admit(session, issuer, gateway, request, source, vault=vault)
+
+
+def admit(
+    session: Session,
+    issuer: Authority,
+    gateway: Gateway,
+    request: EnrolRequest,
+    source: str,
+    *,
+    vault: Vault,
+) -> Enrolled:
+    """Make a box with a redeemed code the gateway; the box that was it before is out.
+
+    Raises:
+        CertificateError: The signing request or the sealing key is none.
+    """
     now = utc_now()
-    gateway = _redeem(session, request.secret, now)
-    if len(request.sealing_key) != _X25519_BYTES:
-        raise CertificateError("should be an X25519 public key")
+    check_sealing_key(request.sealing_key)
     certificate = issuer.issue_to_gateway(request.signing_request.encode(), gateway.id, now)
     _revoke_certificates(session, gateway.id, now)
     _remember(session, gateway.id, certificate, "enrolment")
     by = Actor("gateway", gateway.id, gateway.name, source)
     gateways.on_enrolled(session, gateway.id, request.sealing_key, by, vault=vault)
     return gateway, certificate
+
+
+def admit_again(
+    session: Session, issuer: Authority, gateway: Gateway, request: EnrolRequest
+) -> Enrolled | None:
+    """Answer a box that is the gateway already, and whose answer was lost; None if it is not."""
+    now = utc_now()
+    key = authority.key_fingerprint(authority.requested_key(request.signing_request.encode()))
+    known = select(GatewayCertificate.serial).where(
+        GatewayCertificate.gateway_id == gateway.id,
+        GatewayCertificate.key_fingerprint == key,
+        GatewayCertificate.revoked_at.is_(None),
+    )
+    if session.scalars(known.limit(1)).one_or_none() is None:
+        return None
+    certificate = issuer.issue_to_gateway(request.signing_request.encode(), gateway.id, now)
+    _remember(session, gateway.id, certificate, "enrolment")
+    return gateway, certificate
+
+
+def check_sealing_key(key: bytes) -> None:
+    """Refuse what is no X25519 public key.
+
+    Raises:
+        CertificateError: It is none.
+    """
+    if len(key) != _X25519_BYTES:
+        raise CertificateError("should be an X25519 public key")
 
 
 def renew(session: Session, issuer: Authority, request: RenewRequest, source: str) -> Enrolled:
@@ -164,7 +222,7 @@ def revoked(session: Session) -> Sequence[tuple[int, datetime]]:
     return [(int(serial, 16), own or whole or now) for serial, own, whole in rows]
 
 
-def _redeem(session: Session, secret: bytes, now: datetime) -> Gateway:
+def redeem(session: Session, secret: bytes, now: datetime) -> Gateway:
     """Use a code up; whoever asks at the same moment with the same code comes second."""
     code = session.scalars(
         update(GatewayCode)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy.orm import Session
 
+from control_plane.enrolment import approval
 from control_plane.enrolment import service as enrolment
 from control_plane.errors import InvalidError, NotFoundError
 from control_plane.gateways import service as gateways
@@ -36,6 +37,18 @@ class EnrolmentCodeView(View):
     gateway_id: str
     code: str
     expires_at: datetime
+
+
+class WaitingBoxView(View):
+    """A machine with a right code that waits for approval."""
+
+    gateway_id: str
+    key_fingerprint: str
+    host_name: str
+    source: str
+    asked_at: datetime
+    expires_at: datetime
+    is_approved: bool | None
 
 
 @rest.get("/gateways", Permission.SEE_THINGS, query=TextQuery, answer=Items[GatewayView])
@@ -101,6 +114,41 @@ def create_code(session: Session, gateway_id: GatewayId) -> EnrolmentCodeView:
         authority_pem=parts().keys.authority.pem,
     )
     return EnrolmentCodeView(gateway_id=gateway.id, code=str(code), expires_at=expires_at)
+
+
+@rest.get("/gateways/<gateway_id>/boxes", Permission.SEE_THINGS, answer=Items[WaitingBoxView])
+def list_boxes(session: Session, gateway_id: GatewayId) -> Items[WaitingBoxView]:
+    """List machines that wait for somebody to compare their keys and approve one."""
+    found = approval.list_waiting(session, caller().tenant, gateway_id)
+    return Items[WaitingBoxView](items=[WaitingBoxView.model_validate(box) for box in found])
+
+
+@rest.post(
+    "/gateways/<gateway_id>/boxes/<key_fingerprint>/approve",
+    Permission.CHANGE_THINGS,
+    answer=WaitingBoxView,
+    status=HTTPStatus.OK,
+)
+def approve_box(session: Session, gateway_id: GatewayId, key_fingerprint: str) -> WaitingBoxView:
+    """Let the machine with this key become the gateway; it asks again within seconds."""
+    box = approval.decide(
+        session, caller().tenant, gateway_id, key_fingerprint, actor(), approve=True
+    )
+    return WaitingBoxView.model_validate(box)
+
+
+@rest.post(
+    "/gateways/<gateway_id>/boxes/<key_fingerprint>/refuse",
+    Permission.CHANGE_THINGS,
+    answer=WaitingBoxView,
+    status=HTTPStatus.OK,
+)
+def refuse_box(session: Session, gateway_id: GatewayId, key_fingerprint: str) -> WaitingBoxView:
+    """Do not let the machine with this key become the gateway; its code stays used up."""
+    box = approval.decide(
+        session, caller().tenant, gateway_id, key_fingerprint, actor(), approve=False
+    )
+    return WaitingBoxView.model_validate(box)
 
 
 @rest.post(

@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
-from control_plane.errors import SpoolhouseError
+from control_plane.enrolment import approval
+from control_plane.enrolment.words import fingerprint
+from control_plane.errors import ConflictError, SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.gateways import words
 from control_plane.gateways.schemas import NewGateway
@@ -26,7 +28,7 @@ from control_plane.web.caller import (
     vault,
     writing,
 )
-from control_plane.web.forms import Form, read
+from control_plane.web.forms import Form, read, sentence
 from control_plane.web.rendering import fragment
 from shared.i18n import gettext
 from shared.ids import GatewayId
@@ -82,14 +84,45 @@ def make_code(gateway_id: str) -> ResponseReturnValue:
         return render_template("gateways/show.html", code=code, **_values(session, gateway_id))
 
 
+@bp.post("/<gateway_id>/boxes/<key_fingerprint>/approve")
+@requires(Permission.CHANGE_THINGS)
+def approve_box(gateway_id: str, key_fingerprint: str) -> ResponseReturnValue:
+    return _decide(gateway_id, key_fingerprint, approve=True)
+
+
+@bp.post("/<gateway_id>/boxes/<key_fingerprint>/refuse")
+@requires(Permission.CHANGE_THINGS)
+def refuse_box(gateway_id: str, key_fingerprint: str) -> ResponseReturnValue:
+    return _decide(gateway_id, key_fingerprint, approve=False)
+
+
+def _decide(gateway_id: str, key_fingerprint: str, *, approve: bool) -> ResponseReturnValue:
+    try:
+        with writing() as session:
+            approval.decide(
+                session, tenant(), GatewayId(gateway_id), key_fingerprint, actor(), approve=approve
+            )
+    except ConflictError as error:
+        flash(sentence(str(error)), "error")
+    else:
+        flash(
+            _("Approved. The machine becomes the gateway within a minute.")
+            if approve
+            else _("Refused. Its code stays used up; make a new one for the right machine.")
+        )
+    return redirect(url_for("gateways.show_gateway", gateway_id=gateway_id), 303)
+
+
 def _values(session: Session, gateway_id: str) -> dict[str, Any]:
     gateway = gateways.get_gateway(session, tenant(), GatewayId(gateway_id))
     state = gateways.states(session, [gateway.id]).get(gateway.id)
     people = now.count_people(session, account_id()) if tenant().account_id else 0
     is_own = gateway.tenant == str(tenant())
     waiting = parked.list_waiting(session, tenant()) if is_own else ()
+    boxes = approval.list_waiting(session, tenant(), gateway.id) if is_own else ()
     return {
         "gateway": gateway,
+        "boxes": [(box, fingerprint(box.key_fingerprint)) for box in boxes],
         "waits": next((row for row in waiting if row.gateway_id == gateway.id), None),
         "view": words.view(
             gateway,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
+from control_plane.enrolment import approval
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.gateways import words
@@ -69,6 +70,10 @@ def sites_page(session: Session, form: Form) -> str:
         "sites/list.html",
         form=form,
         places=_places(session, {site.id: site.name for site in known}),
+        boxes=[
+            gateways.get_by_id(session, box.gateway_id)
+            for box in approval.list_waiting(session, tenant())
+        ],
         site_options=[(site.id, site.name) for site in known],
     )
 

@@ -65,6 +65,25 @@ def signing_request(key: ec.EllipticCurvePrivateKey, common_name: str) -> bytes:
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
+def requested_key(request_pem: bytes) -> ec.EllipticCurvePublicKey:
+    """Read the key that a signing request asks a certificate for.
+
+    Raises:
+        CertificateError: The request is unreadable, not signed by its key, or not P-256.
+    """
+    try:
+        request = x509.load_pem_x509_csr(request_pem)
+        signed = request.is_signature_valid
+    except ValueError as error:
+        raise CertificateError(f"no signing request: {error}") from None
+    key = request.public_key()
+    if not signed or not isinstance(key, ec.EllipticCurvePublicKey):
+        raise CertificateError("should be signed by the P-256 key that it names")
+    if not isinstance(key.curve, ec.SECP256R1):
+        raise CertificateError("should be a P-256 key")
+    return key
+
+
 def certificate_from_pem(pem: bytes) -> x509.Certificate:
     """Read one certificate.
 
@@ -163,16 +182,7 @@ class Authority:
         Raises:
             CertificateError: The request is unreadable, not signed by its key, or not P-256.
         """
-        try:
-            request = x509.load_pem_x509_csr(request_pem)
-            signed = request.is_signature_valid
-        except ValueError as error:
-            raise CertificateError(f"no signing request: {error}") from None
-        key = request.public_key()
-        if not signed or not isinstance(key, ec.EllipticCurvePublicKey):
-            raise CertificateError("should be signed by the P-256 key that it names")
-        if not isinstance(key.curve, ec.SECP256R1):
-            raise CertificateError("should be a P-256 key")
+        key = requested_key(request_pem)
         return self._issue(key, gateway_id, now, life, ExtendedKeyUsageOID.CLIENT_AUTH, ())
 
     def issue_to_client(

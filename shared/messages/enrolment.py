@@ -2,7 +2,9 @@
 
 ``GET /enrol/v1/authority`` gives the authority's certificate (PEM), to be compared with the pin in
 the code. ``POST /enrol/v1`` takes ``EnrolRequest``, ``POST /enrol/v1/renew`` takes
-``RenewRequest``; both answer ``EnrolAnswer``, or 403 with ``{"title": "<why>"}``.
+``RenewRequest``; both answer ``EnrolAnswer``, or 403 with ``{"title": "<why>"}``. Where an account
+wants a person to approve its gateways, ``POST /enrol/v1`` answers 202 with ``WaitAnswer``: the box
+asks the same again until then.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ ENROL_PATH: Final = "/enrol/v1"
 RENEW_PATH: Final = "/enrol/v1/renew"
 RENEW_CONTEXT: Final = "spoolhouse-renew-1"
 MAX_BYTES: Final = 32 * 1024
+# Why a box that waited gets 403, in the field "reason".
+REFUSED_BY_A_PERSON: Final = "refused-by-a-person"
+WAITED_TOO_LONG: Final = "waited-too-long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +61,13 @@ class EnrolAnswer:
     broker_port: int
     signing_keys: tuple[bytes, ...]  # Ed25519 public keys to trust
     time: datetime
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitAnswer:
+    """The code is right; a person is to compare the key and approve it."""
+
+    key_fingerprint: str  # hex SHA-256 of the public key that asks
+    expires_at: datetime
     name: str = ""

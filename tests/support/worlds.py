@@ -6,6 +6,7 @@ leak.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from control_plane.commands import service as commands
 from control_plane.database import Database
 from control_plane.domains import service as domains
 from control_plane.domains.schemas import NewDomain
+from control_plane.enrolment.models import EnrolmentRequest
 from control_plane.gateways import service as gateways
 from control_plane.gateways.schemas import NewGateway
 from control_plane.grants import service as grants
@@ -157,9 +159,24 @@ def _furnish(session: Session, vault: Vault, holding: Holding) -> None:
         session, tenant, GatewayId(things["gateway_id"]), CommandKind.DIAGNOSE,
         body={"mark": mark}, by=MAKER,
     ).id  # fmt: skip
+    things["key_fingerprint"] = _a_waiting_box(session, holding)
     _give_keys(session, holding)
     if tenant.account_id:
         _furnish_account(session, vault, holding, tenant.account_id)
+
+
+def _a_waiting_box(session: Session, holding: Holding) -> str:
+    digest = hashlib.sha256(holding.mark.encode()).hexdigest()
+    now = datetime.now(UTC)
+    waiting = EnrolmentRequest(
+        code_hash=digest, gateway_id=GatewayId(holding.things["gateway_id"]),
+        key_fingerprint=digest, sealing_key=b"\x09" * 32, host_name=holding.mark,
+        source="192.0.2.9", asked_at=now, expires_at=now + timedelta(days=1), decided_at=None,
+        is_approved=None,
+    )  # fmt: skip
+    session.add(waiting)
+    session.flush()
+    return digest
 
 
 def _an_import(session: Session, tenant: Tenant, mark: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import stat
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,15 +13,10 @@ import pytest
 from sqlalchemy import update
 
 from control_plane import tenants
-from control_plane.app import create_app
 from control_plane.enrolment import service as enrolments
 from control_plane.enrolment.models import GatewayCertificate, GatewayCode
 from control_plane.gateways import service as gateways
 from control_plane.gateways.models import Gateway
-from control_plane.pki import certificates
-from control_plane.request import Parts
-from control_plane.settings import Settings
-from control_plane.webserver import WebServer
 from edge_agent import enrolment
 from edge_agent.enrolment import EnrolmentError, Identity
 from edge_agent.settings import read_settings
@@ -32,28 +26,6 @@ from shared.enrolment_code import CodeError, EnrolmentCode
 from shared.messages.records import SecretRecord, gateway_stream
 from tests.support.houses import TESTER
 from tests.support.line import CLOCK, Primary, a_gateway, until
-
-
-@pytest.fixture
-async def url(primary: Primary, tmp_path: Path) -> AsyncIterator[str]:
-    """Where the primary's web side is."""
-    settings = Settings(tmp_path / "primary")
-    parts = Parts(
-        settings=settings,
-        database=primary.database,
-        vault=primary.vault,
-        keys=primary.keys,
-        broker_address=primary.link.address,
-        admission_changed=primary.link.wake,
-    )
-    names = ["localhost", "127.0.0.1"]
-    files = certificates.for_listener(
-        primary.keys.authority, tmp_path / "primary", "web", names, CLOCK.now()
-    )
-    server = WebServer("127.0.0.1", 0, create_app(settings, parts, pages=()), files)
-    await asyncio.to_thread(server.start)
-    yield f"https://127.0.0.1:{server.port}"
-    await asyncio.to_thread(server.stop)
 
 
 def a_code(primary: Primary, gateway: Gateway, url: str) -> str:
