@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
@@ -9,7 +10,9 @@ from control_plane import bulk, tenants
 from control_plane.gateways.models import Gateway, GatewayAccount, GatewayState
 from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
 from control_plane.tenants import Tenant
-from shared.ids import AccountId, GatewayId
+from shared.ids import AccountId, GatewayId, SiteId
+
+MOST_AT_ONCE: Final = 1_000
 
 
 def get_by_id(session: Session, gateway_id: GatewayId) -> Gateway | None:
@@ -59,6 +62,16 @@ def list_gateways(
     if text:
         query = query.where(contains(Gateway.name, text))
     return paginate(session, query, (Gateway.name, Gateway.id), cursor=cursor, limit=limit)
+
+
+def list_at(
+    session: Session, tenant: Tenant, site_ids: Collection[SiteId], *, unplaced: bool
+) -> Sequence[Gateway]:
+    """List what stands at some sites by name, and where asked what stands at none."""
+    query = _visible_to(tenant).where(Gateway.revoked_at.is_(None))
+    at = Gateway.site_id.in_(site_ids)
+    query = query.where(or_(at, Gateway.site_id.is_(None)) if unplaced else at)
+    return session.scalars(query.order_by(Gateway.name, Gateway.id).limit(MOST_AT_ONCE)).all()
 
 
 def find_serving(session: Session, account_id: AccountId, gateway_id: GatewayId) -> Gateway | None:

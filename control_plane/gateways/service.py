@@ -34,6 +34,7 @@ pushed_by = presence.pushed_by
 take_over = presence.take_over
 list_pushed_by = presence.list_pushed_by
 list_gateways = repository.list_gateways
+list_at = repository.list_at
 states = repository.states
 now_served = repository.now_served
 admitted = repository.admitted

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,11 +17,13 @@ from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.gateways import words
 from control_plane.now import service as now
+from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.security.permissions import Permission
 from control_plane.sites import service as sites
 from control_plane.sites.schemas import NewSite
 from control_plane.web.caller import account_id, actor, reading, requires, tenant, writing
 from control_plane.web.forms import Form, read
+from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import SiteId
 
@@ -35,6 +38,7 @@ class Place:
 
     id: SiteId | None
     name: str
+    networks: Sequence[str]
     printers: int
     gateways: Sequence[words.GatewayView]
 
@@ -44,6 +48,26 @@ class Place:
 def list_sites() -> ResponseReturnValue:
     with reading() as session:
         return sites_page(session, Form())
+
+
+@bp.get("/export.csv")
+@requires(Permission.SEE_THINGS)
+def export_sites() -> ResponseReturnValue:
+    def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
+        page = _page(session, cursor, EXPORT_LIMIT)
+        rows = [
+            (
+                place.name,
+                ", ".join(place.networks),
+                place.printers,
+                ", ".join(gateway.name for gateway in place.gateways),
+            )
+            for place in _places(session, page)
+        ]
+        return rows, page.next_cursor
+
+    header = [_("Site"), _("Networks"), _("Printers"), _("Gateways")]
+    return csv_response("sites", header, every_row(read_some))
 
 
 @bp.post("")
@@ -65,11 +89,13 @@ def add_site() -> ResponseReturnValue:
 
 
 def sites_page(session: Session, form: Form) -> str:
+    page = _page(session, request.args.get("cursor"))
     known = sites.list_sites(session, account_id(), limit=_ALL).items
     return render_template(
         "sites/list.html",
         form=form,
-        places=_places(session, {site.id: site.name for site in known}),
+        page=page,
+        places=_places(session, page),
         boxes=[
             gateways.get_by_id(session, box.gateway_id)
             for box in approval.list_waiting(session, tenant())
@@ -78,14 +104,42 @@ def sites_page(session: Session, form: Form) -> str:
     )
 
 
-def _places(session: Session, names: Mapping[SiteId, str]) -> Sequence[Place]:
-    standing = gateways.list_gateways(session, tenant(), limit=_ALL).items
-    states = gateways.states(session, [gateway.id for gateway in standing])
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
+    return sites.list_sites(
+        session,
+        account_id(),
+        text=request.args.get("q") or None,
+        order=request.args.get("order", ""),
+        cursor=cursor or None,
+        limit=limit,
+    )
+
+
+def _places(session: Session, page: Page[Any]) -> Sequence[Place]:
+    """The sites of a page with what stands there; after the last of all, what stands at none."""
+    is_end = page.next_cursor is None and not request.args.get("q")
+    ids = [site.id for site in page.items]
+    standing = _standing(session, gateways.list_at(session, tenant(), ids, unplaced=is_end))
     printers = now.count_printers(session, account_id())
+    places = [
+        Place(
+            site.id, site.name, site.networks, printers.get(site.id, 0), standing.get(site.id, [])
+        )
+        for site in page.items
+    ]
+    if None in standing:
+        places.append(Place(None, "", (), printers.get(None, 0), standing[None]))
+    return places
+
+
+def _standing(
+    session: Session, found: Sequence[Any]
+) -> dict[SiteId | None, list[words.GatewayView]]:
+    ids = [gateway.id for gateway in found]
+    states, rehearsals = gateways.states(session, ids), commands.rehearsals(session, ids)
     people = now.count_people(session, account_id())
-    rehearsals = commands.rehearsals(session, [gateway.id for gateway in standing])
     by_site: dict[SiteId | None, list[words.GatewayView]] = {}
-    for gateway in standing:
+    for gateway in found:
         view = words.view(
             gateway,
             states.get(gateway.id),
@@ -94,11 +148,5 @@ def _places(session: Session, names: Mapping[SiteId, str]) -> Sequence[Place]:
             is_own=gateway.tenant == str(tenant()),
             rehearses_until=rehearsals.get(gateway.id),
         )
-        by_site.setdefault(gateway.site_id if gateway.site_id in names else None, []).append(view)
-    places = [
-        Place(site_id, name, printers.get(site_id, 0), by_site.get(site_id, []))
-        for site_id, name in names.items()
-    ]
-    if None in by_site:
-        places.append(Place(None, "", printers.get(None, 0), by_site[None]))
-    return places
+        by_site.setdefault(gateway.site_id, []).append(view)
+    return by_site

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.sites.models import Site
 from shared.ids import AccountId, SiteId
+
+_SORTS: Final[Mapping[str, Column]] = {"name": Site.name}
 
 
 def find_site(session: Session, account_id: AccountId, site_id: SiteId) -> Site | None:
@@ -25,10 +30,12 @@ def list_sites(
     account_id: AccountId,
     *,
     text: str | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Site]:
     query = select(Site).where(Site.account_id == account_id)
     if text:
         query = query.where(contains(Site.name, text))
-    return paginate(session, query, (Site.name, Site.id), cursor=cursor, limit=limit)
+    by = (Site.name, Site.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)

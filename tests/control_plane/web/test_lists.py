@@ -19,7 +19,7 @@ from tests.support.web import Browser
 
 BASE = "https://alder.localhost"
 MANY = EXPORT_LIMIT + 40
-LISTS = ("/jobs", "/printers", "/queues", "/readers", "/terminals", "/audit")
+LISTS = ("/jobs", "/sites", "/printers", "/queues", "/readers", "/terminals", "/audit")
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +98,14 @@ def test_the_next_page_of_a_live_part_is_a_whole_page(ada: Browser) -> None:
     page = ada.get(html.unescape(following[1])).text
     assert "<!doctype html>" in page
     assert "Plan 0050.pdf" in page
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_phone_sorts_each_list_by_a_field_of_its_search(ada: Browser, path: str) -> None:
+    page = ada.get(path).text
+    headings = set(re.findall(r'id="sort-([a-z]+)"', page))
+    options = set(re.findall(r'<option value="-?([a-z]+)"[^>]*>[^<]+, (?:a|de)scending', page))
+    if "<thead>" in page:
+        assert options == headings
+    for key in options:
+        assert f'<option value="-{key}" selected>' in ada.get(f"{path}?order=-{key}").text
