@@ -43,6 +43,7 @@ PAGES: Final = (
     "control_plane.audit.pages",
     "control_plane.accounts.pages",
     "control_plane.vendors.pages",
+    "control_plane.vendors.account_pages",
     "control_plane.domains.pages",
     "control_plane.portal.pages",
     "control_plane.tokens.pages",

@@ -73,6 +73,8 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("command.refused", "refused"): mark("A gateway got a command that it does not believe"),
     ("gateway.serves", "ok"): mark("The gateway %(what)s serves this account from now on"),
     ("gateway.stops-serving", "ok"): mark("The gateway %(what)s no longer serves this account"),
+    ("gateway.let-serve", "ok"): mark("%(who)s let a gateway serve the account %(what)s"),
+    ("gateway.made-forget", "ok"): mark("%(who)s let a gateway forget the account %(what)s"),
     ("gateway.forgot-account", "ok"): mark("A gateway wiped everything of this account"),
     ("command.asked", "ok"): mark("%(who)s asked a gateway to %(what)s"),
     ("command.succeeded", "ok"): mark("A gateway was asked to %(what)s, and did"),

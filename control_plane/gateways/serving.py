@@ -110,6 +110,7 @@ def serve(
         session, tenants.account(account_id), "gateway.serves", by, subject_kind="gateway",
         subject_id=gateway.id, detail={"name": gateway.name},
     )  # fmt: skip
+    _tell_owner(session, gateway, account_id, "gateway.let-serve", by)
 
 
 def stop_serving(session: Session, gateway: Gateway, account_id: AccountId, by: Actor) -> None:
@@ -125,6 +126,20 @@ def stop_serving(session: Session, gateway: Gateway, account_id: AccountId, by: 
         session, tenants.account(account_id), "gateway.stops-serving", by,
         subject_kind="gateway", subject_id=gateway.id, detail={"name": gateway.name},
     )  # fmt: skip
+    _tell_owner(session, gateway, account_id, "gateway.made-forget", by)
+
+
+def _tell_owner(
+    session: Session, gateway: Gateway, account_id: AccountId, event: str, by: Actor
+) -> None:
+    """Let the vendor's audit tell, too, what its gateway serves."""
+    owner = tenants.from_text(gateway.tenant)
+    if owner != tenants.account(account_id):
+        account = accounts.get_account(session, account_id)
+        audit.record(
+            session, owner, event, by, subject_kind="gateway", subject_id=gateway.id,
+            detail={"name": account.name, "gateway": gateway.name},
+        )  # fmt: skip
 
 
 def give_secrets(

@@ -102,6 +102,6 @@ def _place(title: str, endpoint: str, permission: Permission) -> Place | None:
         return None
     here = (request.endpoint or "").partition(".")[0]
     room = endpoint.partition(".")[0]
-    # A gateway's page belongs to the place where one finds it.
-    is_current = here == room or (here, room) == ("gateways", "sites")
+    # Some pages belong to the place where one finds them.
+    is_current = here == room or (here, room) in {("gateways", "sites"), ("customers", "vendor")}
     return Place(title, url_for(endpoint), is_current)
