@@ -16,13 +16,13 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from edge_agent import doctor, enrolment, logs
+from edge_agent import doctor, enrolment, logs, typed_code
 from edge_agent.agent import build_agent
 from edge_agent.enrolment import EnrolmentError, StillWaitingError
 from edge_agent.instance import AlreadyRunningError, InstanceLock, running_pid
 from edge_agent.settings import Settings, SettingsError, read_settings
 from edge_agent.sync import rehearsal
-from shared.enrolment_code import CodeError
+from shared.enrolment_code import CodeError, is_typed
 
 log = logging.getLogger("edge_agent")
 _STILL_WAITING = 3
@@ -58,7 +58,14 @@ def _parser() -> argparse.ArgumentParser:
         default=enrolment.WAIT_SECONDS / 60,
         help="how long to wait for approval (default: %(default)g)",
     )
-    enrol.add_argument("--primary", metavar="URL", help="another address of the same primary")
+    enrol.add_argument(
+        "--primary", metavar="URL", help="another address of the same primary; of a typed code, its"
+    )
+    enrol.add_argument(
+        "--ca-fingerprint",
+        metavar="DIGITS",
+        help="of a typed code: the primary's, as its page says",
+    )
     enrol.set_defaults(run=_enrol)
 
     run = commands.add_parser("run", help="run until SIGTERM")
@@ -90,6 +97,9 @@ def _enrol(asked: argparse.Namespace) -> int:
     asked.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with InstanceLock(asked.state):
         try:
+            if asked.code and is_typed(asked.code):
+                asked.code = typed_code.complete(asked.code, asked.primary, asked.ca_fingerprint)
+                asked.primary = None
             settings = asyncio.run(_become_gateway(asked))
         except StillWaitingError as error:
             print(f"spoolhouse-agent: {error}", file=sys.stderr)

@@ -32,7 +32,7 @@ from edge_agent.settings import Settings, write_settings
 from shared.crypto import authority, sealing
 from shared.crypto.authority import CertificateError
 from shared.crypto.signing import Verifier
-from shared.enrolment_code import EnrolmentCode
+from shared.enrolment_code import EnrolmentCode, read_typed
 from shared.ids import GatewayId, is_id
 from shared.messages import codec
 from shared.messages.codec import MessageError
@@ -197,6 +197,27 @@ async def enrol(
     return settings
 
 
+async def ask_for_authority(primary_url: str) -> str:
+    """Fetch who the primary says it is (PEM); believed only when a person has compared it.
+
+    Raises:
+        EnrolmentError: Nobody answers there, or no primary.
+    """
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as http:
+        return await _authority_of(http, primary_url.rstrip("/"))
+
+
+def whole_code(typed: str, primary_url: str, authority_pem: str) -> str:
+    """Put together what was typed and compared: from here on it is as if it had been pasted.
+
+    Raises:
+        CodeError: The code was mistyped, or the address is none.
+    """
+    pin = authority.fingerprint(authority_pem.encode())
+    text = str(EnrolmentCode(read_typed(typed), pin, primary_url.rstrip("/")))
+    return str(EnrolmentCode.parse(text))
+
+
 def _begin(folder: Path, code_text: str | None, primary_url: str | None) -> Asking:
     if code_text is not None:
         code = EnrolmentCode.parse(code_text)
@@ -291,6 +312,13 @@ def _context(authority_pem: str) -> ssl.SSLContext:
 
 async def _pinned_authority(http: aiohttp.ClientSession, url: str, pin: bytes) -> str:
     """Fetch the authority's certificate from whoever answers, and believe it by the pin alone."""
+    pem = await _authority_of(http, url)
+    if authority.fingerprint(pem.encode()) != pin:
+        raise EnrolmentError(f"{url} is not the primary that made this code")
+    return pem
+
+
+async def _authority_of(http: aiohttp.ClientSession, url: str) -> str:
     unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     unchecked.check_hostname = False
     unchecked.verify_mode = ssl.CERT_NONE
@@ -300,11 +328,9 @@ async def _pinned_authority(http: aiohttp.ClientSession, url: str, pin: bytes) -
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise EnrolmentError(f"{url} cannot be reached: {error or 'it does not answer'}") from None
     try:
-        found = authority.fingerprint(pem)
+        authority.certificate_from_pem(pem)
     except CertificateError:
         raise EnrolmentError(f"{url} is no Spoolhouse primary") from None
-    if found != pin:
-        raise EnrolmentError(f"{url} is not the primary that made this code")
     return pem.decode()
 
 

@@ -10,6 +10,7 @@ from control_plane.cli import desk as desks
 from control_plane.cli.desk import Desk, at_desk
 from control_plane.cli.telling import CommandError
 from control_plane.enrolment import service as enrolment
+from control_plane.enrolment import words
 from control_plane.gateways import service as gateways
 from control_plane.gateways.models import Gateway
 from control_plane.gateways.schemas import (
@@ -33,6 +34,7 @@ from control_plane.sites.schemas import NewSite, SiteView
 from control_plane.tenants import Tenant
 from control_plane.terminals import service as terminals
 from control_plane.terminals.schemas import NewTerminalCode, TerminalView
+from shared.enrolment_code import write_typed
 from shared.ids import PrinterId, TerminalId
 
 Arguments = argparse.Namespace
@@ -99,7 +101,13 @@ def gateway_code(arguments: Arguments) -> Any:
             url=arguments.url or desk.settings.url,
             authority_pem=pem,
         )
-        return {"gateway_id": gateway.id, "code": str(code), "expires_at": expires_at}
+        return {
+            "gateway_id": gateway.id,
+            "code": str(code),
+            "typed": write_typed(code.secret),
+            "authority_fingerprint": words.fingerprint(code.pin.hex()),
+            "expires_at": expires_at,
+        }
 
 
 def serve_account(arguments: Arguments) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flask import Blueprint, Response, request
@@ -12,9 +12,10 @@ from control_plane.database import Database, utc_now
 from control_plane.enrolment import approval, service
 from control_plane.enrolment.approval import Waiting
 from control_plane.enrolment.service import EnrolmentRefusedError
-from control_plane.errors import NotFoundError
+from control_plane.errors import NotFoundError, TooManyError
 from control_plane.gateways.models import Gateway
 from control_plane.pki.keys import KeyRing
+from control_plane.security.rates import Rates
 from control_plane.vault import Vault
 from shared.crypto.authority import CertificateError
 from shared.messages import codec
@@ -42,6 +43,8 @@ class Enrolment:
     vault: Vault
     broker_address: Callable[[], tuple[str, int]]
     on_enrolled: Callable[[], None] = lambda: None  # the broker is to be told
+    # Refusals per address that are answered one by one, and audited.
+    refusals: Rates = field(default_factory=lambda: Rates(burst=30, per_second=0.5))
 
 
 def create_blueprint(enrolment: Enrolment) -> Blueprint:
@@ -74,6 +77,10 @@ def _answer(
         told = None
         if isinstance(error, EnrolmentRefusedError):
             told = error.told
+            try:
+                enrolment.refusals.admit(_source())
+            except TooManyError:  # Guessing fills no audit.
+                return _problem(429, "refused too often; wait a minute")
             with enrolment.database.writing() as session:
                 service.audit_refusal(session, error, _source())
         return _problem(403, "this code or certificate is not accepted", reason=told)

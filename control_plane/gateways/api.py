@@ -21,6 +21,7 @@ from control_plane.request import actor, caller, parts, vault
 from control_plane.rest.routing import Items, Rest, TextQuery, expected_version, items
 from control_plane.schemas import View
 from control_plane.security.permissions import Permission
+from shared.enrolment_code import write_typed
 from shared.ids import AccountId, GatewayId
 
 rest = Rest("gateways", __name__)
@@ -32,10 +33,12 @@ class GatewayDetailView(GatewayView):
 
 
 class EnrolmentCodeView(View):
-    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"code"})
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"code", "typed"})
 
     gateway_id: str
     code: str
+    typed: str  # the same to be typed by hand; then fingerprints are compared
+    authority_fingerprint: str
     expires_at: datetime
 
 
@@ -113,7 +116,13 @@ def create_code(session: Session, gateway_id: GatewayId) -> EnrolmentCodeView:
         url=parts().settings.url,
         authority_pem=parts().keys.authority.pem,
     )
-    return EnrolmentCodeView(gateway_id=gateway.id, code=str(code), expires_at=expires_at)
+    return EnrolmentCodeView(
+        gateway_id=gateway.id,
+        code=str(code),
+        typed=write_typed(code.secret),
+        authority_fingerprint=code.pin.hex(),
+        expires_at=expires_at,
+    )
 
 
 @rest.get("/gateways/<gateway_id>/boxes", Permission.SEE_THINGS, answer=Items[WaitingBoxView])

@@ -24,6 +24,7 @@ from control_plane.request import (
 from control_plane.security.permissions import Permission
 from control_plane.security.routes import requires
 from control_plane.tenants import Tenant
+from shared.enrolment_code import write_typed
 from shared.ids import UserId, VendorId
 
 __all__ = [
@@ -105,6 +106,8 @@ def enrolment_code(session: Session, gateway: Gateway) -> Mapping[str, Any]:
     )
     return {
         "code": str(code),
+        "typed": write_typed(code.secret),
+        "url": code.url,
         "expires_at": expires_at,
         "picture": words.picture(str(code)),
         "authority": words.fingerprint(code.pin.hex()),

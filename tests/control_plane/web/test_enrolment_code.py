@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from control_plane.enrolment import words
-from shared.enrolment_code import EnrolmentCode
+from shared.enrolment_code import EnrolmentCode, write_typed
 from tests.control_plane.web.test_pages import browser_of
 from tests.support.primary_site import a_site
 from tests.support.web import Browser
@@ -41,3 +41,4 @@ def test_the_page_shows_the_code_its_picture_and_whose_it_is(tmp_path: Path) -> 
     code = EnrolmentCode.parse(found[0])
     assert str(words.picture(found[0])) in shown
     assert words.fingerprint(code.pin.hex()) in shown
+    assert f"--primary {code.url} --code {write_typed(code.secret)}" in shown

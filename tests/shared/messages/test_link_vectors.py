@@ -10,7 +10,7 @@ import pytest
 
 from shared.crypto import sealing, signing
 from shared.crypto.signing import Signer, Verifier
-from shared.enrolment_code import EnrolmentCode, hash_secret
+from shared.enrolment_code import EnrolmentCode, hash_secret, read_typed, write_typed
 from shared.ids import GatewayId
 from shared.messages import codec, envelope
 from shared.messages.commands import Command
@@ -93,3 +93,5 @@ def test_an_enrolment_code() -> None:
     assert str(code) == given["text"]
     assert EnrolmentCode.parse(given["text"]) == code
     assert hash_secret(code.secret) == given["secret_hash"]
+    assert write_typed(code.secret) == given["typed"]
+    assert read_typed(given["typed"]) == code.secret
