@@ -28,7 +28,7 @@ from control_plane.groups.schemas import NewGroup
 from control_plane.printers import service as printers
 from control_plane.printers.schemas import NewPrinter
 from control_plane.queues import service as queues
-from control_plane.queues.schemas import NewQueue
+from control_plane.queues.schemas import NewQueue, QueueChanges
 from control_plane.readers import service as readers
 from control_plane.readers.schemas import NewReader
 from control_plane.roles import service as roles
@@ -193,7 +193,20 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
             domains.update(session, tenant, own.id, body, TESTER)
         made = Hostile(site)
         made.fill()
+        _let_serve_and_open(site)
         yield made
+
+
+def _let_serve_and_open(site: Site) -> None:
+    """A vendor's gateway with a payload for its name serves Alder; groups of that kind open Pull."""
+    town, vault = site.town, site.parts.vault
+    it, vendor = town.alder.account.id, tenants.vendor(town.vendor.id)
+    with site.parts.database.writing() as session:
+        new = NewGateway(name=SCRIPTING[0])
+        gateway = gateways.create(session, vendor, new, TESTER, vault=vault)
+        gateways.serve(session, gateway, it, TESTER, vault=vault)
+        named = tuple(group.id for group in groups.list_groups(session, it).items)
+        queues.update(session, it, town.alder.pull.id, QueueChanges(group_ids=named), TESTER)
 
 
 @pytest.mark.timeout(600)
@@ -204,8 +217,10 @@ def test_thirty_payloads_in_every_text_field_are_text_on_every_page(
     step = count(8, 1)
     options: Any = {"viewport": DESK, "ignore_https_errors": True, "locale": "en-GB"}
     with watched_page(browser, **options) as (page, trouble):
-        shown = [*LISTS, *hostile.paths[::step]]
-        for house, username, paths in (("vic", "vic", OF_VENDOR), ("alder", "ada", shown)):
+        alder = hostile.site.town.alder
+        shown = [*LISTS, f"/queues/{alder.pull.id}", *hostile.paths[::step]]
+        of_vendor = [*OF_VENDOR, f"/customers/{alder.account.id}"]
+        for house, username, paths in (("vic", "vic", of_vendor), ("alder", "ada", shown)):
             page.goto(hostile.site.url(house, "/sign-in"))
             page.locator("#username").fill(username)
             page.locator("#password").fill(PASSWORD)
@@ -218,5 +233,5 @@ def test_thirty_payloads_in_every_text_field_are_text_on_every_page(
         page.goto(hostile.site.url("alder", "/sites"))
         assert SCRIPTING[0] in page.locator("main").inner_text()
     proof(
-        f"{len(SCRIPTING)} payloads in 17 fields, {len(shown) + len(OF_VENDOR)} pages, nothing ran"
+        f"{len(SCRIPTING)} payloads in 17 fields, {len(shown) + len(of_vendor)} pages, nothing ran"
     )

@@ -92,6 +92,8 @@ def shoot_primary(browser: Browser, folder: Path) -> list[str]:
             with watched_page(browser, **options, ignore_https_errors=True) as (page, _):
                 sign_in(page, site, "vic", "vic")
                 picture(page, folder, f"{look}-accounts")
+                page.goto(site.url("vic", f"/customers/{site.town.alder.account.id}"))
+                picture(page, folder, f"{look}-account")
     return wrong
 
 
