@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from flask import Flask
@@ -93,6 +94,7 @@ def _register(app: Flask, parts: Parts, pages: Sequence[str]) -> None:
                 vault=parts.vault,
                 broker_address=parts.broker_address,
                 on_enrolled=parts.admission_changed,
+                expired_for=timedelta(days=parts.settings.renew_expired_days),
             )
         )
     )

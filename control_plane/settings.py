@@ -52,6 +52,8 @@ class Settings:
     dns_servers: tuple[str, ...] = ()  # asked whose a domain is; none: the machine's own
     # Networks of the proxies before us, whose X-Forwarded-For, -Proto and -Host are believed.
     trusted_proxies: tuple[str, ...] = ()
+    # How long a gateway's expired certificate still gets it a new one without a person.
+    renew_expired_days: int = 400
 
     @property
     def own_names(self) -> frozenset[str]:
@@ -149,6 +151,7 @@ def _checked(settings: Settings) -> Settings:
         port = getattr(settings, name)
         if not isinstance(port, int) or not 0 <= port <= _HIGHEST_PORT:
             raise SettingsError(name, f"should be a port number, not {port!r}")
+    _check_days(settings.renew_expired_days)
     if not isinstance(settings.database_pool, int) or settings.database_pool < 1:
         raise SettingsError("database_pool", "should be a number of connections")
     if settings.broker_roles not in {"keep", "leave"}:
@@ -163,3 +166,8 @@ def _checked(settings: Settings) -> Settings:
         except ValueError:
             raise SettingsError("trusted_proxies", f"should be networks: {network!r}") from None
     return settings
+
+
+def _check_days(days: object) -> None:
+    if not isinstance(days, int) or days < 0:
+        raise SettingsError("renew_expired_days", "should be a number of days")

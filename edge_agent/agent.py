@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from edge_agent import enrolment, offline
+from edge_agent import enrolment, offline, renewal
 from edge_agent.control import Control
 from edge_agent.enrolment import Identity
 from edge_agent.health import Report
@@ -227,7 +227,7 @@ def build_agent(state_dir: Path, settings: Settings, clock: Clock | None = None)
     Raises:
         EnrolmentError: It has no identity, or a damaged one.
     """
-    enrolment.finish_renewal(state_dir / enrolment.FOLDER)
+    renewal.repair(state_dir / enrolment.FOLDER)
     identity = enrolment.load(state_dir)
     clock = clock or SystemClock()
     parts = build_parts(state_dir, identity.gateway_id, clock, unseal=identity.unseal)

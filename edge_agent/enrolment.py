@@ -26,7 +26,7 @@ from typing import Any, Final, TypeVar
 
 import aiohttp
 
-from edge_agent import asking, private_files
+from edge_agent import asking, private_files, renewal
 from edge_agent.asking import Asking, in_groups
 from edge_agent.settings import Settings, write_settings
 from shared.crypto import authority, sealing
@@ -128,10 +128,18 @@ class Identity:
         """
         return sealing.unseal(self.sealing_key, record.sealed, secret_context(record.id))
 
-    def tls(self) -> ssl.SSLContext:
+    @property
+    def has_next(self) -> bool:
+        """Whether a renewed certificate waits for its first use."""
+        return renewal.next_pair(self.folder).exists()
+
+    def tls(self, *, with_next: bool = False) -> ssl.SSLContext:
         """Make the context for the broker: our certificate, and no authority but ours."""
         context = _context(self.authority_file.read_text())
-        context.load_cert_chain(self.certificate_file, self.key_file)
+        if with_next:
+            context.load_cert_chain(renewal.next_pair(self.folder))
+        else:
+            context.load_cert_chain(self.certificate_file, self.key_file)
         return context
 
     def trust(self, signing_keys: tuple[bytes, ...]) -> Identity:
@@ -265,6 +273,8 @@ async def _ask(http: aiohttp.ClientSession, asked: Asking, pem: str) -> EnrolAns
 async def renew(identity: Identity, primary_url: str) -> None:
     """Get the next certificate with a new key; also for one that has expired.
 
+    Both wait on the disk for their first use; the old ones stay beside them (``renewal``).
+
     Raises:
         EnrolmentError: The primary cannot be reached, or refuses.
     """
@@ -282,7 +292,7 @@ async def renew(identity: Identity, primary_url: str) -> None:
         _status, body = await _post(http, primary_url.rstrip("/") + RENEW_PATH, asked, pem)
     answer = _read(EnrolAnswer, body)
     await asyncio.to_thread(
-        _replace_certificate, identity, answer.certificate.encode(), authority.key_to_pem(key)
+        renewal.keep, identity.folder, authority.key_to_pem(key), answer.certificate.encode()
     )
 
 
@@ -374,29 +384,10 @@ def _write_identity(
     private_files.write(folder / "sealing.key", sealing_key)
     private_files.write(folder / "ca.pem", answer.authority.encode())
     _write_signing_keys(folder, answer.signing_keys)
+    renewal.discard(folder)
     private_files.write(folder / "tls.key", key_pem)
     private_files.write(folder / "tls.pem", answer.certificate.encode())
 
 
 def _write_signing_keys(folder: Path, keys: tuple[bytes, ...]) -> None:
     private_files.write(folder / "signing.json", codec.dumps(codec.to_plain(keys)))
-
-
-def _replace_certificate(identity: Identity, certificate: bytes, key_pem: bytes) -> None:
-    """Change key and certificate together: one file for both, then a switch of the two names."""
-    together = identity.folder / "tls.next"
-    private_files.write(together, key_pem + certificate)
-    finish_renewal(identity.folder)
-
-
-def finish_renewal(folder: Path) -> bool:
-    """Bring a renewal that was cut off to its end; called at every start."""
-    together = folder / "tls.next"
-    if not together.exists():
-        return False
-    both = together.read_bytes()
-    end = both.index(b"-----BEGIN CERTIFICATE")
-    private_files.write(folder / "tls.key", both[:end])
-    private_files.write(folder / "tls.pem", both[end:])
-    together.unlink()
-    return True

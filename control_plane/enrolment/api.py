@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 from flask import Blueprint, Response, request
@@ -11,7 +12,7 @@ from flask import Blueprint, Response, request
 from control_plane.database import Database, utc_now
 from control_plane.enrolment import approval, service
 from control_plane.enrolment.approval import Waiting
-from control_plane.enrolment.service import EnrolmentRefusedError
+from control_plane.enrolment.service import EXPIRED_FOR, EnrolmentRefusedError
 from control_plane.errors import NotFoundError, TooManyError
 from control_plane.gateways.models import Gateway
 from control_plane.pki.keys import KeyRing
@@ -43,6 +44,7 @@ class Enrolment:
     vault: Vault
     broker_address: Callable[[], tuple[str, int]]
     on_enrolled: Callable[[], None] = lambda: None  # the broker is to be told
+    expired_for: timedelta = EXPIRED_FOR
     # Refusals per address that are answered one by one, and audited.
     refusals: Rates = field(default_factory=lambda: Rates(burst=30, per_second=0.5))
 
@@ -115,7 +117,9 @@ def _enrol(enrolment: Enrolment, asked: EnrolRequest) -> service.Enrolled | Wait
 
 def _renew(enrolment: Enrolment, asked: RenewRequest) -> service.Enrolled:
     with enrolment.database.writing() as session:
-        return service.renew(session, enrolment.keys.authority, asked, _source())
+        return service.renew(
+            session, enrolment.keys.authority, asked, _source(), expired_for=enrolment.expired_for
+        )
 
 
 def _read(kind: type[T]) -> T:

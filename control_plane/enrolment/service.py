@@ -153,7 +153,14 @@ def check_sealing_key(key: bytes) -> None:
         raise CertificateError("should be an X25519 public key")
 
 
-def renew(session: Session, issuer: Authority, request: RenewRequest, source: str) -> Enrolled:
+def renew(
+    session: Session,
+    issuer: Authority,
+    request: RenewRequest,
+    source: str,
+    *,
+    expired_for: timedelta = EXPIRED_FOR,
+) -> Enrolled:
     """Give a gateway its next certificate; the old one stays until it ends.
 
     An expired certificate still proves who its holder is, a revoked one does not.
@@ -174,7 +181,7 @@ def renew(session: Session, issuer: Authority, request: RenewRequest, source: st
     gateway = gateways.get_by_id(session, known.gateway_id)
     if known.revoked_at is not None or gateway.revoked_at is not None:
         raise EnrolmentRefusedError("certificate revoked", gateway_id)
-    if now > known.expires_at + EXPIRED_FOR:
+    if now > known.expires_at + expired_for:
         raise EnrolmentRefusedError("certificate expired too long ago", gateway_id)
     signing_request = request.signing_request.encode()
     authority.check_possession(old, request.proof, RENEW_CONTEXT, signing_request)

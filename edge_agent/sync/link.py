@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from edge_agent import enrolment
+from edge_agent import enrolment, renewal
 from edge_agent.enrolment import EnrolmentError, Identity
 from edge_agent.jobs import outbox
 from edge_agent.jobs.changes import Changer
@@ -114,6 +114,7 @@ class Link:
         self._news = asyncio.Event()
         self._connection: Connection | None = None
         self._is_connected = False
+        self._uses_next = False
         if parts.rehearsal is not None:
             parts.rehearsal.on_change(self._on_rehearsal)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -216,7 +217,7 @@ class Link:
             ),
             self._tls,
             on_message=self._on_message,
-            on_up=lambda: self._soon(self._came_up),
+            on_up=self._on_up,
             on_down=lambda says: self._soon(lambda: self._went_down(says)),
             on_unheard=lambda: self._soon(self._was_not_heard),
             backoff=self._parts.backoff,
@@ -226,7 +227,9 @@ class Link:
         return Presence(hello.VERSION, PresenceState.GONE, self._boot_id)
 
     def _tls(self) -> ssl.SSLContext:
-        return self._identity.tls()
+        """Make the context of one attempt: a renewed certificate and the old one take turns."""
+        self._uses_next = self._identity.has_next and not self._uses_next
+        return self._identity.tls(with_next=self._uses_next)
 
     def _soon(self, act: Callable[[], None]) -> None:
         """Run something on the loop; called by the connection's thread."""
@@ -246,6 +249,11 @@ class Link:
             (self._pages if is_page else self._inbox).put_nowait(delivery)
         except asyncio.QueueFull:
             delivery.done()  # Pages and acknowledgements come again when we ask.
+
+    def _on_up(self) -> None:
+        with_next = self._uses_next  # of this connection: the next attempt uses the other one
+        self._soon(lambda: self._settle_renewal(with_next=with_next))
+        self._soon(self._came_up)
 
     def _came_up(self) -> None:
         self._is_connected = True
@@ -414,13 +422,24 @@ class Link:
                 await self._renew()
             await asyncio.sleep(_RENEW_LOOK_SECONDS)
 
+    def _settle_renewal(self, *, with_next: bool) -> None:
+        """The broker let us in: with the new certificate the old one goes, and the other way."""
+        if not self._identity.has_next:
+            return
+        if with_next:
+            renewal.promote(self._identity.folder)
+            log.info("the new certificate is in use, until %s", self._identity.expires_at)
+        else:
+            renewal.discard(self._identity.folder)
+            log.warning("no connection with the renewed certificate; the old one stays in use")
+
     async def _renew(self) -> None:
         try:
             await enrolment.renew(self._identity, self._parts.primary_url)
         except EnrolmentError as error:
             log.warning("the certificate could not be renewed: %s", error)
             return
-        log.info("a new certificate until %s", self._identity.expires_at)
+        log.info("a new certificate is there; it is tried now")
         if self._connection is not None:
             self._connection.reconnect()
 

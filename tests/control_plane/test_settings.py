@@ -24,6 +24,7 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
         ({"database_url": "mysql://x"}, "database_url"),
         ({"broker_port": -1}, "broker_port"),
         ({"database_pool": 0}, "database_pool"),
+        ({"renew_expired_days": -1}, "renew_expired_days"),
         ({"broker_address": "here"}, "broker_address"),
         ({"broker_ca": "/nowhere/ca.pem"}, "broker_ca"),
         ({"broker_roles": "perhaps"}, "broker_roles"),

@@ -161,22 +161,12 @@ async def test_a_certificate_is_renewed_also_when_it_has_expired(
     expire(primary, identity)
     assert enrolment.renewal_is_due(identity, CLOCK.now())
     await enrolment.renew(identity, url)
-    assert identity.expires_at > CLOCK.now() + timedelta(days=80)
+    assert identity.has_next
     assert modes(state) == {"0o600"}
     async with a_gateway(primary, state, enrolment.load(state)) as box:
         await box.connected()
-
-
-async def test_a_renewal_that_was_cut_off_is_finished_at_the_next_start(
-    primary: Primary, tmp_path: Path
-) -> None:
-    identity = primary.enrol(primary.new_gateway("Hall"), tmp_path / "box")
-    key, certificate = identity.key_file.read_bytes(), identity.certificate_file.read_bytes()
-    (identity.folder / "tls.next").write_bytes(key + certificate)
-    identity.key_file.write_bytes(b"half")
-    assert enrolment.finish_renewal(identity.folder)
-    assert not enrolment.finish_renewal(identity.folder)
-    assert identity.key_file.read_bytes() == key
+    assert identity.expires_at > CLOCK.now() + timedelta(days=80)
+    assert not identity.has_next
 
 
 async def test_a_revoked_or_foreign_certificate_is_not_renewed(
