@@ -14,7 +14,6 @@ from control_plane.enrolment import approval, service
 from control_plane.enrolment.approval import Waiting
 from control_plane.enrolment.service import EXPIRED_FOR, EnrolmentRefusedError
 from control_plane.errors import NotFoundError, TooManyError
-from control_plane.gateways.models import Gateway
 from control_plane.pki.keys import KeyRing
 from control_plane.security.rates import Rates
 from control_plane.vault import Vault
@@ -89,10 +88,11 @@ def _answer(
     if isinstance(done, Waiting):
         wait = WaitAnswer(done.key_fingerprint, done.expires_at, done.gateway.name)
         return _json(codec.dumps(codec.to_plain(wait)), 202)
-    return _admitted(enrolment, *done)
+    return _admitted(enrolment, done)
 
 
-def _admitted(enrolment: Enrolment, gateway: Gateway, certificate: bytes) -> Response:
+def _admitted(enrolment: Enrolment, enrolled: service.Enrolled) -> Response:
+    gateway, certificate = enrolled
     enrolment.on_enrolled()
     host, port = enrolment.broker_address()
     answer = EnrolAnswer(
