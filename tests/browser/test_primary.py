@@ -60,8 +60,9 @@ def language_cookie(site: Site, locale: str) -> Any:
 def test_the_first_line_of_now_tells_the_truth(ada: tuple[Page, Trouble]) -> None:
     page, _ = ada
     expect(page.get_by_role("heading", level=1)).to_have_text(
-        re.compile("2 of 3 sites are printing. Three things need a person.")
+        re.compile("2 of 3 sites are printing. 5 things need a person.")
     )
+    expect(page.locator(".trouble")).to_have_count(5)
     expect(
         page.get_by_text("Gateway Warehouse-1 has not been heard for 26 minutes")
     ).to_be_visible()
@@ -109,7 +110,7 @@ def test_lists_keep_their_filter_in_the_address_and_export_what_they_show(
 ) -> None:
     page, _ = ada
     page.goto(site.url("alder", "/jobs"))
-    page.get_by_label("State").select_option("uncertain")
+    page.get_by_label("State", exact=True).select_option("uncertain")
     page.wait_for_url("**/jobs?*state=uncertain*")
     expect(page.locator("tbody tr")).to_have_count(1)
     with page.expect_download() as download:
@@ -258,5 +259,6 @@ def test_a_vendor_makes_an_account(browser: Browser, site: Site, held: JobId) ->
         page.get_by_label("Name", exact=True).fill("Dogwood")
         page.get_by_label("Short name").fill("dogwood")
         page.get_by_role("button", name="Add the account").click()
+        page.get_by_role("link", name="To your accounts").click()
         expect(page.get_by_role("row", name=re.compile("Dogwood.*trial"))).to_be_visible()
         assert axe_findings(page) == []
