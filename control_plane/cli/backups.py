@@ -19,8 +19,8 @@ _NEXT: Final = (
     "Start the primary. Gateways tell it again what it has forgotten, by themselves.",
     "Everybody signs in anew; codes and links that were open are void.",
     (
-        "Do again what was done since the backup was made, above all: revoke gateways, cards and keys"
-        " that were revoked since, and give a new code to gateways that were enrolled since."
+        "Do again what was done since the backup was made, above all: revoke gateways, cards and"
+        " keys that were revoked since, and give a new code to gateways that were enrolled since."
     ),
 )
 

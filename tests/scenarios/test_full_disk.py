@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.spool.spool import LOOK_SECONDS
 from script._demo.sending import SendingError
 from tests.support.box import Box, a_box
 from tests.support.people import ADAS_CARD
@@ -50,6 +52,7 @@ async def test_a_full_disk_refuses_in_words_and_prints_what_it_took(
 ) -> None:
     async with a_box(tmp_path) as box:
         box.agent.parts.jobs.spool._watermark_bytes = kept_free
+        await asyncio.sleep(2 * LOOK_SECONDS)  # What was seen before that is forgotten.
         accepted, refusal = await fill(box)
         assert REFUSED.search(refusal), refusal
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.spool.spool import LOOK_SECONDS
 from shared.crypto.signing import Signer
 from shared.ids import AccountId, GatewayId, QueueId, UserId, new_id
 from shared.job_states import Hold, JobState
@@ -210,6 +211,7 @@ async def test_a_full_disk_says_so_and_takes_the_ticket_later(tmp_path: Path) ->
         ticket = full.ticket()
         assert (await full.put(PDF, full.sealed(ticket)))[0] == 507
         full.jobs.spool._watermark_bytes = 0
+        await asyncio.sleep(2 * LOOK_SECONDS)
         assert (await full.put(PDF, full.sealed(ticket)))[0] == 201
 
 
