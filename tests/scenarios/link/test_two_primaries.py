@@ -13,8 +13,10 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import pytest
 from sqlalchemy import select
@@ -36,6 +38,9 @@ from tests.support.postgresql import PostgreSql
 from tests.support.postgresql import running as a_server
 from tests.support.primaries import a_primary, spoolhouse
 from tests.support.two_primaries import House, Process, copy_keys, two_primaries
+
+# A program ends with the thread that started it: one that outlives the tests and their loops.
+STARTER: Final = ThreadPoolExecutor(1, "starter")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,10 @@ async def serving(house: House, number: int = 2) -> None:
             return len([row for row in session.scalars(query) if row.serves_until])
 
     await until(lambda: names() >= number, "they serve", 20)
+
+
+async def start(process: Process) -> None:
+    await asyncio.get_running_loop().run_in_executor(STARTER, process.start)
 
 
 async def connected(box: Box) -> None:
@@ -125,7 +134,7 @@ async def test_killing_either_loses_nothing_and_doubles_nothing(
                 in_flight += any(box.waiting() for box in boxes.values())
                 victim.kill()
                 await asyncio.sleep(chance.uniform(0, 0.5))
-                await asyncio.to_thread(victim.start)
+                await start(victim)
             ending.set()
         for box in boxes.values():
             await until(lambda: box.waiting() == 0, "all is told", 60)  # noqa: B023
@@ -162,7 +171,7 @@ async def test_a_gateway_whose_primary_died_hears_of_changes_from_the_other(
         proof(f"a change is known {took:.1f} s after the kill of the primary that pushed")
         assert took < limit
         await knows(house, box, a_card(house), 5)
-        await asyncio.to_thread(victim.start)
+        await start(victim)
 
 
 def whose(house: House, gateway_id: GatewayId) -> Process:
