@@ -115,6 +115,8 @@ async def test_nothing_is_alive_five_seconds_after_the_supervisor(
         [sys.executable, "-c", SUPERVISOR, str(tmp_path / "log")],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        # Whoever runs the tests in the background hands an ignored SIGINT down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert supervisor.stdout is not None
     pid = int(supervisor.stdout.readline())
