@@ -16,6 +16,7 @@ from edge_agent.intake.access import Requester
 from edge_agent.intake.desk import Audit, Desk, Identify
 from edge_agent.intake.hosts import TrustedHosts, is_loopback, split_authority
 from edge_agent.intake.http_connection import HttpServer, Phase
+from edge_agent.intake.http_port import HttpPort
 from edge_agent.intake.identify import Authentication, Connection, Identifier
 from edge_agent.intake.ipp_body import IppBody
 from edge_agent.intake.ipp_call import (
@@ -27,7 +28,6 @@ from edge_agent.intake.ipp_call import (
 )
 from edge_agent.intake.ipp_connection import IPP, HttpAnswer, HttpRequest, IppConnection
 from edge_agent.intake.limits import IntakeLimits
-from edge_agent.intake.listener import Listener
 from edge_agent.intake.queue_control import QueueControl
 from edge_agent.intake.queue_status import StatusBoard
 from edge_agent.intake.queues import Queues
@@ -49,7 +49,6 @@ from shared.ipp.message import Group, Message
 
 log = logging.getLogger(__name__)
 
-_STOP_SECONDS: Final = 3.0
 _MOST_HOSTS: Final = 256
 
 
@@ -104,44 +103,33 @@ class IppServer:
         jobs.on_changed(subscriptions.on_job_changed)
         board.on_change(self._on_queue_changed)
         self._host, self._port, self._tls = host, port, tls
-        self._server: HttpServer | None = None
-        self._listener: Listener | None = None
+        self._open: HttpPort | None = None
 
     @property
     def port(self) -> int:
-        return self._listener.port if self._listener else self._port
+        return self._open.listener.port if self._open else self._port
 
     async def start(self) -> None:
         make = partial(IppConnection, speaks=self._handle)
         server = HttpServer(_nobody, self._limits, make)
-        self._listener = Listener(
-            server.make_connection,
-            host=self._host,
-            port=self._port,
-            tls=self._tls,
-            limits=self._limits,
+        self._open = HttpPort.open(
+            server, host=self._host, port=self._port, tls=self._tls, limits=self._limits
         )
-        self._listener.start()
-        server.start()
-        self._server = server
 
     async def stop(self) -> None:
-        if self._listener is not None:
-            await self._listener.stop()
-            self._listener = None
-        if self._server is not None:
-            await self._server.stop(_STOP_SECONDS)
-            self._server = None
+        if self._open is not None:
+            await self._open.close()
+            self._open = None
 
     def health(self) -> Health:
-        if self._listener is None or self._server is None:
+        if self._open is None:
             return Health(ok=False, says=_("IPP does not listen."))
         figures: dict[str, int | str] = {
             "port": self.port,
-            "connections": self._listener.connections,
-            "refused_connections": self._listener.refused,
-            "cut_off_connections": self._server.cut_off,
-            "requests": self._server.requests_count,
+            "connections": self._open.listener.connections,
+            "refused_connections": self._open.listener.refused,
+            "cut_off_connections": self._open.server.cut_off,
+            "requests": self._open.server.requests_count,
         }
         if not self.desk.jobs.has_room():
             return Health(ok=False, says=_("There is no room for more jobs."), figures=figures)

@@ -20,10 +20,10 @@ from aiohttp import hdrs, web
 from edge_agent.intake.desk import Audit
 from edge_agent.intake.hosts import TrustedHosts, split_authority
 from edge_agent.intake.http_connection import HttpConnection, HttpServer, Phase
+from edge_agent.intake.http_port import HttpPort
 from edge_agent.intake.ipp_body import IppBody
 from edge_agent.intake.ipp_call import BodyCutShortError
 from edge_agent.intake.limits import IntakeLimits
-from edge_agent.intake.listener import Listener
 from edge_agent.intake.postscript import PostScriptScan
 from edge_agent.intake.queue_status import StatusBoard
 from edge_agent.intake.targets import Directory
@@ -57,7 +57,6 @@ from shared.messages.uploads import UPLOAD_PATH, UploadTicket
 log = logging.getLogger(__name__)
 
 _BEARER: Final = "Bearer "
-_STOP_SECONDS: Final = 3.0
 
 
 class UploadDoor:
@@ -96,40 +95,29 @@ class UploadDoor:
         self._hosts = TrustedHosts(trusted_hosts)
         self._limits = limits or IntakeLimits()
         self._queues_file = state_dir / "queues.json" if state_dir else None
-        self._listener: Listener | None = None
-        self._server: HttpServer | None = None
+        self._open: HttpPort | None = None
 
     @property
     def port(self) -> int:
-        return self._listener.port if self._listener else self._port
+        return self._open.listener.port if self._open else self._port
 
     async def start(self) -> None:
         server = HttpServer(self._handle, self._limits)
-        self._listener = Listener(
-            server.make_connection,
-            host=self._host,
-            port=self._port,
-            tls=self._tls,
-            limits=self._limits,
+        self._open = HttpPort.open(
+            server, host=self._host, port=self._port, tls=self._tls, limits=self._limits
         )
-        self._listener.start()
-        server.start()
-        self._server = server
 
     async def stop(self) -> None:
-        if self._listener is not None:
-            await self._listener.stop()
-            self._listener = None
-        if self._server is not None:
-            await self._server.stop(_STOP_SECONDS)
-            self._server = None
+        if self._open is not None:
+            await self._open.close()
+            self._open = None
 
     def health(self) -> Health:
-        if self._listener is None or self._server is None:
+        if self._open is None:
             return Health(ok=False, says=_("Uploads are not taken."))
         figures: dict[str, int | str] = {
             "port": self.port,
-            "connections": self._listener.connections,
+            "connections": self._open.listener.connections,
             "key_pin": self._key_pin,
         }
         if not self._jobs.has_room():
