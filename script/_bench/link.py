@@ -79,7 +79,9 @@ def main() -> int:
     rows: list[Row] = []
     with running(durable=True) as server:
         for name in wanted:
-            rows += parts[name](server)
+            found = parts[name](server)
+            _say(_draw(found))
+            rows += found
     drawn = _draw(rows) + "\n\n" + _what_gives_out()
     print(drawn)
     if options.keep:
@@ -359,7 +361,7 @@ def _say(text: str) -> None:
 def _idle_agent() -> list[Row]:
     """The gateway of script/demo, with all its services, when nothing happens."""
     with tempfile.TemporaryDirectory() as folder, spoolhouse.running(Path(folder) / "demo") as site:
-        pid = site.gateway_pid()
+        pid = site.pids()["gateway"]
         time.sleep(IDLE_SECONDS / 2)
         began, spent = time.monotonic(), _tree_time(pid)
         time.sleep(IDLE_SECONDS)
