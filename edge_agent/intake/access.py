@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_agent.jobs.model import Actor, Job
+from shared.i18n import gettext as _
 from shared.messages.records import AccountRecord, IdentityPolicy, QueueRecord, UserRecord
 
 VERIFIED, CLAIMED, UNKNOWN = "verified", "claimed", "unknown"
@@ -69,6 +70,11 @@ def may_use(queue: QueueRecord, user: UserRecord | None) -> bool:
     if not queue.user_ids and not queue.group_ids:
         return True
     return user.id in queue.user_ids or bool(set(user.group_ids) & set(queue.group_ids))
+
+
+def closed_words() -> str:
+    """Say why a queue of a closed account takes nothing, and what still works."""
+    return _("This account is closed: nothing new is taken; waiting jobs can still be printed.")
 
 
 def owns(requester: Requester, job: Job) -> bool:

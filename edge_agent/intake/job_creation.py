@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from edge_agent.intake.access import is_known_enough, may_use
+from edge_agent.intake.access import closed_words, is_known_enough, may_use
 from edge_agent.intake.capabilities import ANY
 from edge_agent.intake.compression import SUPPORTED, expand
 from edge_agent.intake.desk import Desk, not_yours
@@ -80,6 +80,8 @@ def check_may_print(desk: Desk, call: IppCall) -> None:
     check_is_known(call)
     target, requester = call.target, call.requester
     check_is_somebody(call)
+    if target.account.is_closed:
+        raise RefusedError(Status.SERVER_ERROR_NOT_ACCEPTING_JOBS, closed_words())
     if not may_use(target.queue, requester.user):
         raise not_yours(requester, _("You may not print to this queue."))
     status = desk.queues.status(target.queue.id)

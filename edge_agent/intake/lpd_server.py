@@ -136,6 +136,8 @@ class LpdServer:
         """Say how the queue is; whose jobs wait is nobody's business who cannot sign in."""
         count = await self._intake.jobs.count_active(target.queue.id)
         ready = _("ready") if self._intake.jobs.has_room() else _("full")
+        if target.account.is_closed:
+            ready = _("closed")
         says = _(
             "%(queue)s is %(ready)s, jobs: %(count)s",
             queue=target.queue.path, ready=ready, count=count,
@@ -243,7 +245,7 @@ class _Reception:
         self._control: ControlFile | None = None
 
     async def run(self) -> None:
-        if not self._intake.jobs.has_room():
+        if self._target.account.is_closed or not self._intake.jobs.has_room():
             await self._wire.answer(_NAK)
             return
         await self._wire.answer(_ACK)

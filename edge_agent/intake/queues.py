@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from edge_agent.intake import attributes as a
 from edge_agent.intake import subscriptions
-from edge_agent.intake.access import must_sign_in
+from edge_agent.intake.access import closed_words, must_sign_in
 from edge_agent.intake.capabilities import GENERIC, Capabilities
 from edge_agent.intake.job_attributes import seconds
 from edge_agent.intake.printer_attributes import PrinterAttributes, QueueFace
@@ -94,7 +94,7 @@ class Queues:
         now = self._clock.now()
         status = self.status(target.queue.id)
         state = status.state(is_printing=is_printing)
-        accepting = status.is_accepting and has_room
+        accepting = status.is_accepting and has_room and not target.account.is_closed
         reasons = [
             *(["shutdown"] if status.is_shut_down else []),
             *(["paused"] if status.is_paused else []),
@@ -104,7 +104,7 @@ class Queues:
         return [
             a.enum("printer-state", state),
             a.keyword("printer-state-reasons", *(reasons or ["none"])),
-            a.text("printer-state-message", _says(status, has_room=has_room)),
+            a.text("printer-state-message", _says(target, status, has_room=has_room)),
             a.boolean("printer-is-accepting-jobs", value=accepting),
             a.integer("printer-up-time", seconds(now) or 1),
             a.date_time("printer-current-time", now),
@@ -150,7 +150,9 @@ class Queues:
         )
 
 
-def _says(status: QueueStatus, *, has_room: bool) -> str:
+def _says(target: Target, status: QueueStatus, *, has_room: bool) -> str:
+    if target.account.is_closed:
+        return closed_words()
     if not has_room:
         return _("There is no room for more jobs just now; waiting jobs can be printed.")
     if status.is_shut_down:

@@ -83,7 +83,8 @@ class RawServer:
 
     async def _follow(self) -> None:
         """Listen where the queues say; a port that cannot be had is tried again."""
-        wanted = {t.queue.raw_port for t in self._targets.list_all() if t.queue.raw_port}
+        open_targets = (t for t in self._targets.list_all() if not t.account.is_closed)
+        wanted = {t.queue.raw_port for t in open_targets if t.queue.raw_port}
         for port in self._servers.keys() - wanted:
             await self._servers.pop(port).stop()
         self._troubles = {port: why for port, why in self._troubles.items() if port in wanted}

@@ -212,7 +212,10 @@ def _of_queue(desk: Desk, call: IppCall) -> tuple[Attribute, ...]:
     return (
         a.enum("printer-state", state),
         a.keyword("printer-state-reasons", "paused" if paused else "none"),
-        a.boolean("printer-is-accepting-jobs", value=status.is_accepting),
+        a.boolean(
+            "printer-is-accepting-jobs",
+            value=status.is_accepting and not call.target.account.is_closed,
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
-from edge_agent.intake.access import may_use
+from edge_agent.intake.access import closed_words, may_use
 from edge_agent.intake.capabilities import ANY, GENERIC
 from edge_agent.intake.formats import SNIFF_BYTES, sniff
 from edge_agent.intake.queue_status import QueueStatus
@@ -72,6 +72,8 @@ def admit(directory: Directory, ticket: UploadTicket) -> Admitted:
     if account is None or user is None or queue is None:
         says = _("This gateway does not know the person or the queue of this ticket.")
         raise UploadRefusedError(HTTPStatus.FORBIDDEN, "unknown", says)
+    if account.is_closed:
+        raise UploadRefusedError(HTTPStatus.FORBIDDEN, "account-closed", closed_words())
     if not may_use(queue, user):
         says = _("You may not print to this queue.")
         raise UploadRefusedError(HTTPStatus.FORBIDDEN, "not-entitled", says)

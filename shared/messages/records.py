@@ -69,6 +69,7 @@ class AccountRecord:
     offline_limit_seconds: int | None = None  # None: no limit
     card_needs_pin: bool = False
     hash_key_version: int = 1
+    is_closed: bool = False  # takes no new jobs; those that wait can still be printed
 
 
 @dataclass(frozen=True, slots=True)
