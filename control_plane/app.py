@@ -45,6 +45,8 @@ PAGES: Final = (
     "control_plane.accounts.pages",
     "control_plane.vendors.pages",
     "control_plane.vendors.account_pages",
+    "control_plane.vendors.closing_pages",
+    "control_plane.vendors.partner_pages",
     "control_plane.domains.pages",
     "control_plane.portal.pages",
     "control_plane.tokens.pages",

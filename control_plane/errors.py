@@ -58,6 +58,10 @@ class ForbiddenError(SpoolhouseError):
         self.permission = permission
 
 
+class AccountClosedError(SpoolhouseError):
+    """Nobody signs in to a closed account, and no key of it works (403)."""
+
+
 class SignInNeededError(SpoolhouseError):
     """Nobody is signed in (401, or the sign-in page)."""
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from control_plane.errors import (
+    AccountClosedError,
     ConflictError,
     ForbiddenError,
     InvalidError,
@@ -38,6 +39,7 @@ STATUS: Final[dict[type[SpoolhouseError], HTTPStatus]] = {
     ConflictError: HTTPStatus.CONFLICT,
     StaleError: HTTPStatus.PRECONDITION_FAILED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
+    AccountClosedError: HTTPStatus.FORBIDDEN,
     ForgedRequestError: HTTPStatus.FORBIDDEN,
     SignInNeededError: HTTPStatus.UNAUTHORIZED,
     SignInRefusedError: HTTPStatus.UNAUTHORIZED,
@@ -74,6 +76,8 @@ def _refused(error: SpoolhouseError) -> Answer:
     if isinstance(error, SignInNeededError) and _may_be_sent_to_sign_in():
         target = url_for("web.sign_in", next=request.full_path.rstrip("?"))
         return redirect(target, HTTPStatus.SEE_OTHER)
+    if isinstance(error, AccountClosedError) and _is_at_an_accounts_door():
+        return redirect(url_for("web.sign_in"), HTTPStatus.SEE_OTHER)  # There it says so.
     field = getattr(error, "field", None)
     answer = _answer(
         status,
@@ -96,6 +100,11 @@ def _may_be_sent_to_sign_in() -> bool:
         and g.get("host_tenant") is not None
         and "web.sign_in" in current_app.view_functions
     )
+
+
+def _is_at_an_accounts_door() -> bool:
+    """Not of a vendor, whose staff would be sent round in circles."""
+    return _may_be_sent_to_sign_in() and g.host_tenant.account_id is not None
 
 
 def _invalid(error: ValidationError) -> Answer:

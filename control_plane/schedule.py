@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from control_plane.accounts import closing
 from control_plane.commands import service as commands
 from control_plane.database import Database
 from control_plane.feed import service as feed
@@ -47,6 +48,7 @@ _HOURLY: Final[Mapping[str, Callable[[Session], object]]] = {
 }
 TASKS: Final = (
     Task("expire commands", timedelta(seconds=15), commands.expire),
+    Task("erase closed accounts", timedelta(seconds=15), closing.go_on),
     *(Task(name, timedelta(hours=1), do) for name, do in _HOURLY.items()),
 )
 TURN: Final = timedelta(minutes=2)  # a task that takes longer is begun anew by another primary

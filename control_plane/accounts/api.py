@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from sqlalchemy.orm import Session
 
+from control_plane.accounts import closing
 from control_plane.accounts import service as accounts
 from control_plane.accounts.opening import open_account
 from control_plane.accounts.schemas import (
     AccountChanges,
     AccountView,
+    CloseAccount,
+    DeleteAccount,
+    DeletionView,
     LicenceExtension,
     LicenceView,
     NewAccount,
@@ -59,6 +65,49 @@ def extend_licence(session: Session, below_id: AccountId, body: LicenceExtension
     """Extend the licence of an account of the vendor."""
     licence = accounts.extend_licence(session, caller().vendor_id, below_id, body, actor())
     return LicenceView.model_validate(licence)
+
+
+@rest.post(
+    "/accounts/<below_id>/close",
+    Permission.CLOSE_ACCOUNTS,
+    body=CloseAccount,
+    answer=AccountView,
+    status=HTTPStatus.OK,
+)
+def close_account(session: Session, below_id: AccountId, body: CloseAccount) -> AccountView:
+    """Close an account: nobody signs in, nothing new is taken; what waits can be printed."""
+    account = closing.close(session, caller().vendor_id, below_id, body, actor())
+    return AccountView.model_validate(account)
+
+
+@rest.post(
+    "/accounts/<below_id>/reopen",
+    Permission.CLOSE_ACCOUNTS,
+    answer=AccountView,
+    status=HTTPStatus.OK,
+)
+def reopen_account(session: Session, below_id: AccountId) -> AccountView:
+    """Open a closed account again, as it was."""
+    account = closing.reopen(session, caller().vendor_id, below_id, actor())
+    return AccountView.model_validate(account)
+
+
+@rest.post(
+    "/accounts/<below_id>/deletion",
+    Permission.CLOSE_ACCOUNTS,
+    body=DeleteAccount,
+    answer=DeletionView,
+    status=HTTPStatus.ACCEPTED,
+)
+def delete_account(session: Session, below_id: AccountId, body: DeleteAccount) -> DeletionView:
+    """Begin to erase a closed account for good: its gateways forget it, then all of it goes."""
+    return closing.delete(session, caller().vendor_id, below_id, body, actor())
+
+
+@rest.get("/accounts/<below_id>/deletion", Permission.SEE_ACCOUNTS, answer=DeletionView)
+def get_deletion(session: Session, below_id: AccountId) -> DeletionView:
+    """Show how far the deletion of an account is."""
+    return closing.get_deletion(session, caller().vendor_id, below_id)
 
 
 @rest.get("/account", Permission.SEE_SETTINGS, answer=AccountView)

@@ -29,6 +29,13 @@ class Account(Versioned, Base):
     # A box with a right code waits until somebody has compared its key and approved it.
     gateways_need_approval: Mapped[bool] = mapped_column(default=False)
     hash_key_version: Mapped[int] = mapped_column(default=1)
+    closed_at: Mapped[datetime | None]
+    kept_until: Mapped[datetime | None]  # of a closed one; then it is erased
+    erase_at: Mapped[datetime | None]  # at the latest: gateways are waited for until then
+
+    @property
+    def is_closed(self) -> bool:
+        return self.closed_at is not None
 
 
 class Licence(Base):

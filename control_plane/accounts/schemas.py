@@ -44,6 +44,27 @@ class LicenceExtension(Body):
     expires_at: datetime
 
 
+class CloseAccount(Body):
+    """For how long its data stay, in case that it is opened again."""
+
+    keep_days: Annotated[int, Field(ge=1, le=400)] = 30
+
+
+class DeleteAccount(Body):
+    """Erasing cannot be undone, so its short name is said once more."""
+
+    confirm: str
+    without_waiting: bool = False  # for gateways that never come back
+
+
+class DeletionView(View):
+    """How far the deletion of an account is; when the account is gone there is none (404)."""
+
+    account_id: str
+    waits_for_gateways: int  # that have not said yet that they forgot it
+    erase_at: datetime  # it is waited for them until then
+
+
 class AccountView(View):
     id: str
     vendor_id: str
@@ -57,6 +78,9 @@ class AccountView(View):
     offline_limit_seconds: int | None
     card_needs_pin: bool
     gateways_need_approval: bool
+    closed_at: datetime | None
+    kept_until: datetime | None
+    erase_at: datetime | None
     created_at: datetime
     version: int
 

@@ -12,7 +12,7 @@ from control_plane.accounts.schemas import AccountChanges, LicenceExtension, New
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.database import utc_now
-from control_plane.errors import ConflictError, NotFoundError
+from control_plane.errors import ConflictError, InvalidError, NotFoundError
 from control_plane.feed import service as feed
 from control_plane.roles import service as roles
 from control_plane.vault import Vault
@@ -27,6 +27,9 @@ list_accounts = repository.list_accounts
 list_all = repository.list_all
 find_account = repository.find_account
 licences = repository.licences
+list_some = repository.list_some
+count_of_vendor = repository.count_of_vendor
+count_of_vendors = repository.count_of_vendors
 
 
 def create(
@@ -75,6 +78,18 @@ def get_of_vendor(session: Session, vendor_id: VendorId, account_id: AccountId) 
     account = repository.find_of_vendor(session, vendor_id, account_id)
     if account is None:
         raise NotFoundError("account", account_id)
+    return account
+
+
+def get_by_short_name(session: Session, vendor_id: VendorId, short_name: str) -> Account:
+    """Find an account by the name that people type.
+
+    Raises:
+        InvalidError: The vendor has none of this name.
+    """
+    account = repository.find_by_short_name(session, vendor_id, short_name)
+    if account is None:
+        raise InvalidError("short_name", "you have no account with this short name")
     return account
 
 
@@ -135,4 +150,5 @@ def record_of(account: Account) -> AccountRecord:
         offline_limit_seconds=account.offline_limit_seconds,
         card_needs_pin=account.card_needs_pin,
         hash_key_version=account.hash_key_version,
+        is_closed=account.is_closed,
     )

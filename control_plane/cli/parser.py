@@ -18,6 +18,7 @@ def build_parser() -> Parser:
     parser = Parser(prog="spoolhouse", description="The primary of Spoolhouse.")
     nouns = parser.add_subparsers(metavar="COMMAND", required=True)
     _running(nouns)
+    _customers(nouns)
     _tenancy(nouns)
     _people(nouns)
     _things(nouns)
@@ -102,13 +103,17 @@ def _broker_elsewhere(parser: Parser) -> None:
     parser.add_argument("--broker-name", metavar="NAME", help="the name it knows us by")
 
 
-def _tenancy(nouns: Any) -> None:
+def _customers(nouns: Any) -> None:
     vendor = _noun(nouns, "vendor", "resellers and partners")
     create = _leaf(vendor, "create", "tenancy.create_vendor", "make a vendor")
     create.add_argument("--name", required=True)
     create.add_argument("--domain", metavar="HOST", help="its host name, verified by you")
     create.add_argument("--parent", metavar="NAME", help="the vendor it stands under")
     _leaf(vendor, "list", "tenancy.list_vendors", "list vendors")
+    delete = _leaf(
+        vendor, "delete", "tenancy.delete_vendor", "delete a vendor that has nothing left"
+    )
+    delete.add_argument("--vendor", required=True, metavar="NAME", help="name, domain or id")
 
     account = _noun(nouns, "account", "end customers")
     create = _leaf(account, "create", "tenancy.create_account", "make an account of a vendor")
@@ -125,6 +130,19 @@ def _tenancy(nouns: Any) -> None:
     extend.add_argument("--devices", type=int, required=True)
     extend.add_argument("--days", type=int, required=True)
 
+    close = _leaf(account, "close", "tenancy.close_account", "take nothing new, lose nothing")
+    _account(close)
+    close.add_argument("--keep-days", type=int, default=30, help="then it is erased (30)")
+    _account(_leaf(account, "reopen", "tenancy.reopen_account", "open a closed account again"))
+    delete = _leaf(account, "delete", "tenancy.delete_account", "erase a closed account for good")
+    _account(delete)
+    delete.add_argument("--confirm", required=True, metavar="SHORT-NAME", help="once more")
+    delete.add_argument(
+        "--without-waiting", action="store_true", help="for gateways that never come back"
+    )
+
+
+def _tenancy(nouns: Any) -> None:
     domain = _noun(nouns, "domain", "host names of vendors and accounts")
     for name, run, says in (
         ("add", "tenancy.add_domain", "claim a host name"),

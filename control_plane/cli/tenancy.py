@@ -7,10 +7,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from control_plane import tenants
+from control_plane.accounts import closing
 from control_plane.accounts import service as accounts
-from control_plane.accounts.schemas import AccountView, LicenceExtension, LicenceView, NewAccount
+from control_plane.accounts.schemas import (
+    AccountView,
+    CloseAccount,
+    DeleteAccount,
+    LicenceExtension,
+    LicenceView,
+    NewAccount,
+)
 from control_plane.cli import desk as desks
 from control_plane.cli.desk import Desk, at_desk
+from control_plane.cli.telling import CommandError
 from control_plane.domains import service as domains
 from control_plane.domains.schemas import DomainView, NewDomain
 from control_plane.grants import service as grants
@@ -19,6 +28,7 @@ from control_plane.security import api_keys
 from control_plane.security.api_keys import NewApiKey
 from control_plane.security.permissions import ACCOUNT_ROLES, VENDOR_ROLES
 from control_plane.tenants import Tenant
+from control_plane.vendors import deleting
 from control_plane.vendors import service as vendors
 from control_plane.vendors.schemas import NewVendor, VendorView
 
@@ -72,6 +82,39 @@ def extend_licence(arguments: Arguments) -> Any:
             desk.session, account.vendor_id, account.id, body, desk.by
         )
         return LicenceView.model_validate(licence)
+
+
+def close_account(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        body = CloseAccount(keep_days=arguments.keep_days)
+        closed = closing.close(desk.session, account.vendor_id, account.id, body, desk.by)
+        return AccountView.model_validate(closed)
+
+
+def reopen_account(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        opened = closing.reopen(desk.session, account.vendor_id, account.id, desk.by)
+        return AccountView.model_validate(opened)
+
+
+def delete_account(arguments: Arguments) -> Any:
+    """Begin it, or see how far it is; a running primary goes on with it by itself."""
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        body = DeleteAccount(confirm=arguments.confirm, without_waiting=arguments.without_waiting)
+        return closing.delete(desk.session, account.vendor_id, account.id, body, desk.by)
+
+
+def delete_vendor(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        vendor = desks.vendor(desk, arguments.vendor)
+        if vendor.parent_id is None:
+            raise CommandError("this vendor stands under nobody; it is the installation's own")
+        vendor_id = vendor.id
+        deleting.delete(desk.session, vendor.parent_id, vendor_id, desk.by)
+        return {"id": vendor_id, "removed": True}
 
 
 def add_domain(arguments: Arguments) -> Any:

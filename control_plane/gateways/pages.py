@@ -6,11 +6,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from control_plane.accounts import service as accounts
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.enrolment import approval
 from control_plane.enrolment.words import fingerprint
-from control_plane.errors import ConflictError, SpoolhouseError
+from control_plane.errors import ConflictError, InvalidError, SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.gateways import words
 from control_plane.gateways.schemas import NewGateway
@@ -26,6 +27,7 @@ from control_plane.web.caller import (
     requires,
     tenant,
     vault,
+    vendor_id,
     writing,
 )
 from control_plane.web.forms import Form, read, sentence
@@ -35,6 +37,16 @@ from shared.ids import GatewayId
 
 _ = gettext
 bp = Blueprint("gateways", __name__, url_prefix="/gateways")
+
+
+@bp.get("")
+@requires(Permission.SEE_THINGS)
+def list_gateways() -> ResponseReturnValue:
+    """List a vendor's gateways; those of an account stand at its sites."""
+    if tenant().account_id:
+        return redirect(url_for("sites.list_sites"), 303)
+    with reading() as session:
+        return vendors_page(session, Form())
 
 
 @bp.post("")
@@ -57,14 +69,15 @@ def add_gateway() -> ResponseReturnValue:
     if "name" in form.errors:
         form.errors["gateway_name"] = form.errors.pop("name")
     with reading() as session:
-        return sites_page(session, form), 422
+        page = sites_page if tenant().account_id else vendors_page
+        return page(session, form), 422
 
 
 @bp.get("/<gateway_id>")
 @requires(Permission.SEE_THINGS)
 def show_gateway(gateway_id: str) -> ResponseReturnValue:
     with reading() as session:
-        return render_template("gateways/show.html", code=None, **_values(session, gateway_id))
+        return _gateway_page(session, gateway_id, Form())
 
 
 @bp.get("/<gateway_id>/live")
@@ -81,7 +94,40 @@ def make_code(gateway_id: str) -> ResponseReturnValue:
         gateway = gateways.get_own(session, tenant(), GatewayId(gateway_id))
         code = enrolment_code(session, gateway)
     with reading() as session:
-        return render_template("gateways/show.html", code=code, **_values(session, gateway_id))
+        return _gateway_page(session, gateway_id, Form(), code=code)
+
+
+@bp.post("/<gateway_id>/accounts")
+@requires(Permission.SEE_ACCOUNTS, Permission.CHANGE_THINGS)
+def serve_account(gateway_id: str) -> ResponseReturnValue:
+    """Let a vendor's gateway serve one of its accounts."""
+    form = Form({"short_name": request.form.get("short_name", "").strip()})
+    try:
+        with writing() as session:
+            gateway = gateways.get_own(session, tenant(), GatewayId(gateway_id))
+            account = accounts.get_by_short_name(session, vendor_id(), form.values["short_name"])
+            gateways.serve(session, gateway, account.id, actor(), vault=vault())
+    except (ConflictError, InvalidError) as error:
+        form.refuse(error, ("short_name",))
+        with reading() as session:
+            return _gateway_page(session, gateway_id, form), 422
+    flash(_("%(gateway)s serves %(account)s now.", gateway=gateway.name, account=account.name))
+    return redirect(url_for("gateways.show_gateway", gateway_id=gateway_id), 303)
+
+
+@bp.post("/<gateway_id>/revoke")
+@requires(Permission.CHANGE_THINGS)
+def revoke_gateway(gateway_id: str) -> ResponseReturnValue:
+    form = Form({"confirm": request.form.get("confirm", "").strip()})
+    with reading() as session:
+        name = gateways.get_own(session, tenant(), GatewayId(gateway_id)).name
+        if form.values["confirm"] != name:
+            form.errors["confirm"] = _("Type the name %(name)s: this cannot be undone.", name=name)
+            return _gateway_page(session, gateway_id, form), 422
+    with writing() as session:
+        gateways.revoke(session, tenant(), GatewayId(gateway_id), actor())
+    flash(_("%(name)s was revoked: it reaches this primary no more.", name=name))
+    return redirect(url_for("gateways.list_gateways"), 303)
 
 
 @bp.post("/<gateway_id>/boxes/<key_fingerprint>/approve")
@@ -111,6 +157,39 @@ def _decide(gateway_id: str, key_fingerprint: str, *, approve: bool) -> Response
             else _("Refused. Its code stays used up; make a new one for the right machine.")
         )
     return redirect(url_for("gateways.show_gateway", gateway_id=gateway_id), 303)
+
+
+def vendors_page(session: Session, form: Form) -> str:
+    """Show a vendor's gateways, how they are, and how many accounts each serves."""
+    page = gateways.list_gateways(
+        session,
+        tenant(),
+        text=request.args.get("q") or None,
+        order=request.args.get("order", ""),
+        cursor=request.args.get("cursor") or None,
+    )
+    ids = [gateway.id for gateway in page.items]
+    states, moment = gateways.states(session, ids), utc_now()
+    return render_template(
+        "gateways/list.html",
+        form=form,
+        page=page,
+        how={g.id: words.how(g, states.get(g.id), moment) for g in page.items},
+        serving=gateways.count_accounts(session, ids),
+    )
+
+
+def _gateway_page(session: Session, gateway_id: str, form: Form, *, code: Any = None) -> str:
+    values = _values(session, gateway_id)
+    served = gateways.served_accounts(session, values["gateway"].id)
+    is_vendors = tenant().vendor_id is not None
+    return render_template(
+        "gateways/show.html",
+        code=code,
+        form=form,
+        served=accounts.list_some(session, served) if is_vendors else (),
+        **values,
+    )
 
 
 def _values(session: Session, gateway_id: str) -> dict[str, Any]:

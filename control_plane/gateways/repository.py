@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Select, func, or_, select
@@ -8,11 +8,12 @@ from sqlalchemy.orm import Session
 
 from control_plane import bulk, tenants
 from control_plane.gateways.models import Gateway, GatewayAccount, GatewayState
-from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.tenants import Tenant
 from shared.ids import AccountId, GatewayId, SiteId
 
 MOST_AT_ONCE: Final = 1_000
+_SORTS: Final[Mapping[str, Column]] = {"name": Gateway.name, "since": Gateway.created_at}
 
 
 def get_by_id(session: Session, gateway_id: GatewayId) -> Gateway | None:
@@ -55,13 +56,15 @@ def list_gateways(
     tenant: Tenant,
     *,
     text: str | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Gateway]:
     query = _visible_to(tenant).where(Gateway.revoked_at.is_(None))
     if text:
         query = query.where(contains(Gateway.name, text))
-    return paginate(session, query, (Gateway.name, Gateway.id), cursor=cursor, limit=limit)
+    by = (Gateway.name, Gateway.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)
 
 
 def list_at(
@@ -155,6 +158,30 @@ def names(session: Session, account_id: AccountId, ids: Sequence[GatewayId]) -> 
     return {gateway.id: gateway.name for gateway in rows}
 
 
+def count_remembering(session: Session, account_id: AccountId) -> int:
+    """Count the gateways that were told to forget an account, and have not said that they did."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(GatewayAccount)
+            .join(Gateway, Gateway.id == GatewayAccount.gateway_id)
+            .where(
+                GatewayAccount.account_id == account_id,
+                GatewayAccount.forgotten_at.is_(None),
+                Gateway.enrolled_at.is_not(None),
+                Gateway.revoked_at.is_(None),
+            )
+        )
+        or 0
+    )
+
+
+def list_living(session: Session, tenant: Tenant) -> Sequence[Gateway]:
+    """List all gateways of one's own that are not revoked."""
+    own = select(Gateway).where(Gateway.tenant == str(tenant), Gateway.revoked_at.is_(None))
+    return session.scalars(own.order_by(Gateway.id)).all()
+
+
 def count_serving(session: Session, ids: Sequence[AccountId]) -> dict[AccountId, int]:
     """Count the gateways that serve each of some accounts."""
     rows = session.execute(
@@ -166,6 +193,16 @@ def count_serving(session: Session, ids: Sequence[AccountId]) -> dict[AccountId,
             Gateway.revoked_at.is_(None),
         )
         .group_by(GatewayAccount.account_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def count_accounts(session: Session, ids: Sequence[GatewayId]) -> dict[GatewayId, int]:
+    """Count the accounts that each of some gateways serves."""
+    rows = session.execute(
+        select(GatewayAccount.gateway_id, func.count())
+        .where(GatewayAccount.gateway_id.in_(ids), GatewayAccount.ended_at.is_(None))
+        .group_by(GatewayAccount.gateway_id)
     )
     return {row[0]: row[1] for row in rows}
 

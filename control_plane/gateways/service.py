@@ -41,6 +41,9 @@ admitted = repository.admitted
 names = repository.names
 count_serving = repository.count_serving
 count_served = repository.count_served
+count_accounts = repository.count_accounts
+count_remembering = repository.count_remembering
+list_living = repository.list_living
 find_by_id = repository.get_by_id
 find_by_name = repository.find_by_name
 
@@ -141,6 +144,12 @@ def revoke(session: Session, tenant: Tenant, gateway_id: GatewayId, by: Actor) -
         detail={"name": gateway.name},
     )  # fmt: skip
     return gateway
+
+
+def revoke_all(session: Session, tenant: Tenant, by: Actor) -> None:
+    """End all gateways of somebody who is no more."""
+    for gateway in repository.list_living(session, tenant):
+        revoke(session, tenant, gateway.id, by)
 
 
 def record_of(gateway: Gateway) -> GatewayRecord:

@@ -85,9 +85,11 @@ def serve(
 
     Raises:
         NotFoundError: The account belongs to somebody else.
-        ConflictError: It serves an account of the same short name already.
+        ConflictError: It serves an account of the same short name already, or it is closed.
     """
     account = accounts.get_account(session, account_id)
+    if account.is_closed:
+        raise ConflictError("the account is closed")
     tenant = tenants.from_text(gateway.tenant)
     if tenant != tenants.account(account_id) and (
         tenant.vendor_id is None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
@@ -9,9 +12,11 @@ from sqlalchemy.orm import Session
 from control_plane.errors import ConflictError, SpoolhouseError
 from control_plane.groups import service as groups
 from control_plane.groups.schemas import GroupChanges, NewGroup, NewMembers
+from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.forms import Form, read
+from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext, ngettext
 from shared.ids import UserId
 
@@ -42,6 +47,24 @@ def add_group() -> ResponseReturnValue:
             return redirect(url_for("groups.show_group", group_id=group.id), 303)
     with reading() as session:
         return _list_page(session, form), 422
+
+
+@bp.get("/export.csv")
+@requires(Permission.SEE_PEOPLE)
+def export_groups() -> ResponseReturnValue:
+    def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
+        page = _page(session, cursor, EXPORT_LIMIT)
+        ids = [group.id for group in page.items]
+        sizes = groups.sizes(session, account_id(), ids)
+        queues = groups.queues_open_to(session, account_id(), ids)
+        rows = [
+            (g.name, sizes.get(g.id, 0), ", ".join(q.name for q in queues.get(g.id, ())))
+            for g in page.items
+        ]
+        return rows, page.next_cursor
+
+    header = [_("Group"), _("People"), _("Queues that it opens")]
+    return csv_response("groups", header, every_row(read_some))
 
 
 @bp.get("/<group_id>")
@@ -116,13 +139,19 @@ def delete_group(group_id: str) -> ResponseReturnValue:
     return redirect(url_for("groups.list_groups"), 303)
 
 
-def _list_page(session: Session, form: Form) -> str:
-    page = groups.list_groups(
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
+    return groups.list_groups(
         session,
         account_id(),
         text=request.args.get("q") or None,
-        cursor=request.args.get("cursor") or None,
+        order=request.args.get("order", ""),
+        cursor=cursor or None,
+        limit=limit,
     )
+
+
+def _list_page(session: Session, form: Form) -> str:
+    page = _page(session, request.args.get("cursor"))
     ids = [group.id for group in page.items]
     return render_template(
         "groups/list.html",

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from control_plane.groups.models import Group, GroupMember
-from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.users.models import User
 from shared.ids import AccountId, UserId
+
+_SORTS: Final[Mapping[str, Column]] = {"name": Group.name}
 
 
 def find_group(session: Session, account_id: AccountId, group_id: str) -> Group | None:
@@ -28,13 +31,15 @@ def list_groups(
     account_id: AccountId,
     *,
     text: str | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Group]:
     query = select(Group).where(Group.account_id == account_id)
     if text:
         query = query.where(contains(Group.name, text))
-    return paginate(session, query, (Group.name, Group.id), cursor=cursor, limit=limit)
+    by = (Group.name, Group.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)
 
 
 def names(session: Session, account_id: AccountId, ids: Sequence[str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from control_plane.errors import InvalidError
 from control_plane.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
-from control_plane.request import caller, reading, writing
+from control_plane.request import caller, reading, vault, writing
 from control_plane.schemas import Body, View
 from control_plane.security import idempotency
 from control_plane.security.permissions import Permission
@@ -164,7 +164,8 @@ def _change(
         return _answer(view(session, **given), operation.status)
     if len(key) > idempotency.MAX_KEY:
         raise InvalidError("Idempotency-Key", "is too long")
-    asked = f"{request.method} {request.full_path}\n".encode() + request.get_data()
+    sent = f"{request.method} {request.full_path}\n".encode() + request.get_data()
+    asked = idempotency.mark_of(vault(), sent)
     if known := idempotency.find(session, caller(), key, asked):
         return Response(json.dumps(known.body), status=known.status, mimetype=_JSON)
     answer = _answer(view(session, **given), operation.status)

@@ -13,6 +13,7 @@ from flask import Flask, current_app, g, request
 from sqlalchemy.orm import Session
 
 from control_plane import tenants
+from control_plane.accounts import closing
 from control_plane.audit.actor import Actor
 from control_plane.database import utc_now
 from control_plane.domains.names import split_host
@@ -32,6 +33,9 @@ from shared.i18n import mark
 from shared.ids import AccountId
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_DOOR: Final = frozenset(
+    {"static", "web.sign_in", "web.choose_language", "web.brand_style", "web.brand_logo"}
+)
 _BEARER: Final = "Bearer "
 
 
@@ -53,6 +57,7 @@ def check() -> None:
         return  # The same for every host: it is about no tenant.
     with reading() as session:
         _identify(session)
+        _check_is_open(session)
     if request.endpoint == "static":
         return
     caller: Caller | None = g.caller
@@ -73,6 +78,13 @@ def check() -> None:
     if request.method not in _SAFE and caller.session_id:
         with writing() as session:
             sessions.mark_seen(session, caller.session_id, utc_now())
+
+
+def _check_is_open(session: Session) -> None:
+    """Let nobody in to a closed account; its door says so."""
+    tenant = g.caller.tenant if g.caller else g.host_tenant
+    if tenant is not None and request.endpoint not in _DOOR:
+        closing.check_is_open(session, tenant)
 
 
 def _tell_who_looks_in(caller: Caller) -> None:

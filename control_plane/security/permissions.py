@@ -23,6 +23,7 @@ class Permission(Enum):
     CHANGE_SETTINGS = "settings.change"  # the account itself, domains, API keys, grants
     SEE_ACCOUNTS = "accounts.see"  # a vendor's
     CHANGE_ACCOUNTS = "accounts.change"
+    CLOSE_ACCOUNTS = "accounts.close"  # also delete them for good, and vendors below
     OWN_JOBS = "own.jobs"  # the portal: one's own jobs, cards, PIN
 
 
@@ -57,7 +58,7 @@ _VENDOR_ADMINISTER: Final = frozenset(
     }
 )
 VENDOR_ROLES: Final[Mapping[str, frozenset[Permission]]] = {
-    "owner": _VENDOR_ADMINISTER | {P.CHANGE_ROLES},
+    "owner": _VENDOR_ADMINISTER | {P.CHANGE_ROLES, P.CLOSE_ACCOUNTS},
     "administrator": _VENDOR_ADMINISTER,
     "help-desk": frozenset({P.SEE_THINGS, P.SEE_PEOPLE, P.SEE_ACCOUNTS}),
     "reports": frozenset({P.SEE_ACCOUNTS}),

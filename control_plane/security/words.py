@@ -25,6 +25,7 @@ PERMISSIONS: Final[Mapping[Permission, str]] = {
     _P.CHANGE_SETTINGS: mark("change settings, domains and keys"),
     _P.SEE_ACCOUNTS: mark("see accounts"),
     _P.CHANGE_ACCOUNTS: mark("add and change accounts"),
+    _P.CLOSE_ACCOUNTS: mark("close and delete accounts and vendors"),
     _P.OWN_JOBS: mark("print, and use their own jobs and cards"),
 }
 _ROLES: Final[Mapping[str, str]] = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from control_plane.database import Base, Versioned
@@ -13,7 +13,10 @@ class User(Versioned, Base):
     """A person of one vendor or account."""
 
     __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("tenant", "username"),)
+    __table_args__ = (
+        UniqueConstraint("tenant", "username"),
+        Index("ix_users_tenant_display_name", "tenant", "display_name", "id"),
+    )
 
     id: Mapped[UserId] = mapped_column(primary_key=True)
     tenant: Mapped[str]

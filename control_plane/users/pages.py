@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -11,6 +11,7 @@ from control_plane.cards import service as cards
 from control_plane.cards.schemas import NewCard
 from control_plane.errors import ConflictError, ForbiddenError, SpoolhouseError
 from control_plane.groups import service as groups
+from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.profile import service as profile
 from control_plane.profile.pages import session_view
 from control_plane.roles import service as roles
@@ -30,7 +31,7 @@ from control_plane.web.caller import (
     writing,
 )
 from control_plane.web.forms import Form, read, sentence
-from control_plane.web.tables import csv_response
+from control_plane.web.tables import Row, csv_response, every_row, yes_or_no
 from shared.i18n import gettext
 from shared.ids import CardId, UserId
 
@@ -44,12 +45,7 @@ _ALL = 200
 @requires(Permission.SEE_PEOPLE)
 def list_users() -> ResponseReturnValue:
     with reading() as session:
-        page = users.list_users(
-            session,
-            tenant(),
-            text=request.args.get("q") or None,
-            cursor=request.args.get("cursor") or None,
-        )
+        page = _page(session, request.args.get("cursor"))
         return render_template(
             "users/list.html",
             page=page,
@@ -61,15 +57,34 @@ def list_users() -> ResponseReturnValue:
 @bp.get("/export.csv")
 @requires(Permission.SEE_PEOPLE)
 def export_users() -> ResponseReturnValue:
-    with reading() as session:
-        page = users.list_users(session, tenant(), limit=_ALL)
+    def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
+        page = _page(session, cursor, EXPORT_LIMIT)
         given = _roles(session, page.items)
-    header = [_("Person"), _("User name"), _("E-mail"), _("Roles"), _("May print")]
-    rows = [
-        (u.display_name, u.username, u.email, ", ".join(given[u.id]), "yes" if u.enabled else "no")
-        for u in page.items
-    ]
-    return csv_response("people", header, rows)
+        rows = [
+            (
+                u.display_name, u.username, u.email, ", ".join(given.get(u.id, ())),
+                yes_or_no(u.enabled), u.last_sign_in_at,
+            )
+            for u in page.items
+        ]  # fmt: skip
+        return rows, page.next_cursor
+
+    header = [
+        _("Person"), _("User name"), _("E-mail"), _("Roles"), _("May print"),
+        _("Last signed in here"),
+    ]  # fmt: skip
+    return csv_response("people", header, every_row(read_some))
+
+
+def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
+    return users.list_users(
+        session,
+        tenant(),
+        text=request.args.get("q") or None,
+        order=request.args.get("order", ""),
+        cursor=cursor or None,
+        limit=limit,
+    )
 
 
 @bp.get("/new")

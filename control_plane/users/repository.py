@@ -1,14 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from control_plane.paging import DEFAULT_LIMIT, Page, contains, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.tenants import Tenant
 from control_plane.users.models import User
 from shared.ids import UserId
+
+_SORTS: Final[Mapping[str, Column]] = {
+    "name": User.display_name,
+    "username": User.username,
+}
 
 
 def find_user(session: Session, tenant: Tenant, user_id: UserId) -> User | None:
@@ -30,6 +36,7 @@ def list_users(
     *,
     text: str | None = None,
     enabled: bool | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[User]:
@@ -39,7 +46,8 @@ def list_users(
         query = query.where(or_(*found))
     if enabled is not None:
         query = query.where(User.enabled.is_(enabled))
-    return paginate(session, query, (User.display_name, User.id), cursor=cursor, limit=limit)
+    by = (User.display_name, User.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)
 
 
 def names(session: Session, tenant: Tenant, ids: Sequence[UserId]) -> dict[str, str]:

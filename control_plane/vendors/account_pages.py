@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from control_plane import tenants
+from control_plane.accounts import closing
 from control_plane.accounts import service as accounts
 from control_plane.accounts.schemas import LicenceExtension
 from control_plane.database import utc_now
@@ -45,7 +46,7 @@ _ALL: Final = 200
 @requires(Permission.SEE_ACCOUNTS)
 def show_account(below_id: str) -> ResponseReturnValue:
     with reading() as session:
-        return _page(session, below_id)
+        return account_page(session, below_id)
 
 
 @bp.post("/<below_id>/licence")
@@ -55,7 +56,7 @@ def extend_licence(below_id: str) -> ResponseReturnValue:
     body = _read_extension(form)
     if body is None:
         with reading() as session:
-            return _page(session, below_id, licence_form=form), 422
+            return account_page(session, below_id, licence_form=form), 422
     with writing() as session:
         accounts.extend_licence(session, vendor_id(), AccountId(below_id), body, actor())
     flash(_("The licence was extended."))
@@ -74,7 +75,7 @@ def serve(below_id: str, gateway_id: str) -> ResponseReturnValue:
         refused = Form()
         refused.refuse(error, ())
         with reading() as session:
-            return _page(session, below_id, refused=refused), 409
+            return account_page(session, below_id, refused=refused), 409
     flash(_("%(gateway)s serves %(account)s now.", gateway=gateway.name, account=account.name))
     return redirect(url_for("customers.show_account", below_id=below_id), 303)
 
@@ -102,12 +103,13 @@ def _read_extension(form: Form) -> LicenceExtension | None:
     return body
 
 
-def _page(
+def account_page(
     session: Session,
     below_id: str,
     *,
     licence_form: Form | None = None,
     refused: Form | None = None,
+    closing_form: Form | None = None,
 ) -> str:
     account = accounts.get_of_vendor(session, vendor_id(), AccountId(below_id))
     licence = accounts.licence(session, account.id)
@@ -121,7 +123,9 @@ def _page(
         licence_form=licence_form or Form({"devices": licence.devices, "expires_on": ends_on}),
         refused=refused or Form(),
         domains=domains.list_domains(session, tenants.account(account.id)),
-        lets_in=account.id in opened,
+        lets_in=account.id in opened and not account.is_closed,
+        deletion=closing.how_far(session, account) if account.erase_at else None,
+        closing_form=closing_form or Form({"keep_days": "30"}),
         **_gateways(session, account.id),
     )
 

@@ -6,6 +6,7 @@ from control_plane.accounts.opening import open_vendor
 from control_plane.request import actor, caller, vault
 from control_plane.rest.routing import Items, PageQuery, Rest, expected_version, items
 from control_plane.security.permissions import Permission
+from control_plane.vendors import deleting
 from control_plane.vendors import service as vendors
 from control_plane.vendors.schemas import NewVendor, OpenedVendorView, VendorChanges, VendorView
 from shared.ids import VendorId
@@ -47,3 +48,9 @@ def create_vendor(session: Session, body: NewVendor) -> OpenedVendorView:
 def get_vendor(session: Session, child_id: VendorId) -> VendorView:
     """Show a vendor that stands under this one."""
     return VendorView.model_validate(vendors.get_child(session, caller().vendor_id, child_id))
+
+
+@rest.delete("/vendors/<child_id>", Permission.CLOSE_ACCOUNTS)
+def delete_vendor(session: Session, child_id: VendorId) -> None:
+    """Delete a vendor that has no accounts, vendors and gateways left."""
+    deleting.delete(session, caller().vendor_id, child_id, actor())

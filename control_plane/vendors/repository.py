@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from control_plane.paging import DEFAULT_LIMIT, Page, paginate
+from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.vendors.models import Vendor
 from shared.ids import VendorId
+
+_SORTS: Final[Mapping[str, Column]] = {"name": Vendor.name, "since": Vendor.created_at}
 
 
 def find_vendor(session: Session, vendor_id: VendorId) -> Vendor | None:
@@ -22,11 +25,21 @@ def list_children(
     session: Session,
     parent_id: VendorId,
     *,
+    text: str | None = None,
+    order: str = "",
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[Vendor]:
     query = select(Vendor).where(Vendor.parent_id == parent_id)
-    return paginate(session, query, (Vendor.name, Vendor.id), cursor=cursor, limit=limit)
+    if text:
+        query = query.where(contains(Vendor.name, text))
+    by = (Vendor.name, Vendor.id)
+    return paginate(session, query, by, cursor=cursor, limit=limit, sorts=_SORTS, order=order)
+
+
+def count_children(session: Session, parent_id: VendorId) -> int:
+    query = select(func.count()).select_from(Vendor).where(Vendor.parent_id == parent_id)
+    return session.scalar(query) or 0
 
 
 def ancestors(session: Session, vendor_id: VendorId) -> list[VendorId]:

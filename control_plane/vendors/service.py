@@ -15,6 +15,7 @@ from shared.ids import VendorId, new_id
 list_all = repository.list_all
 list_children = repository.list_children
 ancestors = repository.ancestors
+count_children = repository.count_children
 
 
 def create(

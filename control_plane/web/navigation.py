@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from flask import request, url_for
 
@@ -25,6 +26,10 @@ class Place:
 class Section:
     title: str
     places: Sequence[Place]
+
+
+# Some pages belong to the place where one finds them.
+_BELOW: Final = frozenset({("gateways", "sites"), ("customers", "vendor"), ("closing", "vendor")})
 
 
 def sections() -> Sequence[Section]:
@@ -78,7 +83,11 @@ def _account() -> Iterator[tuple[str, Sequence[Place | None]]]:
 def _vendor() -> Iterator[tuple[str, Sequence[Place | None]]]:
     yield (
         _("Customers"),
-        (_place(_("Accounts"), "vendor.list_accounts", Permission.SEE_ACCOUNTS),),
+        (
+            _place(_("Accounts"), "vendor.list_accounts", Permission.SEE_ACCOUNTS),
+            _place(_("Vendors"), "partners.list_vendors", Permission.SEE_ACCOUNTS),
+            _place(_("Gateways"), "gateways.list_gateways", Permission.SEE_THINGS),
+        ),
     )
     yield (
         _("People"),
@@ -102,6 +111,5 @@ def _place(title: str, endpoint: str, permission: Permission) -> Place | None:
         return None
     here = (request.endpoint or "").partition(".")[0]
     room = endpoint.partition(".")[0]
-    # Some pages belong to the place where one finds them.
-    is_current = here == room or (here, room) in {("gateways", "sites"), ("customers", "vendor")}
+    is_current = here == room or (here, room) in _BELOW
     return Place(title, url_for(endpoint), is_current)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from control_plane.accounts import closing
 from control_plane.domains import brand
 from control_plane.domains import service as domains
-from control_plane.errors import NotFoundError, TooManyError
+from control_plane.errors import AccountClosedError, NotFoundError, TooManyError
 from control_plane.request import caller, find_caller, host_domain, host_tenant, parts, reading
 from control_plane.security import cookies, sessions, signing_in
 from control_plane.security.routes import requires
 from control_plane.security.signing_in import SignInRefusedError
+from control_plane.web.forms import said
 from control_plane.web.rendering import LANGUAGE_COOKIE
 from shared.i18n import LANGUAGES, gettext, ngettext
 
@@ -25,8 +28,14 @@ _YEAR: Final = 365 * 86_400
 
 @bp.get("/sign-in")
 def sign_in() -> ResponseReturnValue:
-    if host_tenant() is None:
+    tenant = host_tenant()
+    if tenant is None:
         raise NotFoundError("page")
+    try:
+        with reading() as session:
+            closing.check_is_open(session, tenant)
+    except AccountClosedError as error:
+        return _door(said(error), is_closed=True), HTTPStatus.FORBIDDEN
     if find_caller() is not None:
         return redirect(_local(request.args.get("next")), 303)
     return _door("")
@@ -50,12 +59,12 @@ def take_in() -> ResponseReturnValue:
     except SignInRefusedError:
         return _door(_("The user name or the password is not right.")), 401
     except TooManyError as error:
-        said = ngettext(
+        wait = ngettext(
             "Too many attempts. Try again in %(num)s second.",
             "Too many attempts. Try again in %(num)s seconds.",
             error.retry_after_seconds,
         )
-        return _door(said), 429, {"Retry-After": str(error.retry_after_seconds)}
+        return _door(wait), 429, {"Retry-After": str(error.retry_after_seconds)}
     answer = redirect(_local(request.form.get("next")), 303)
     return cookies.give(answer, found.token)
 
@@ -116,11 +125,12 @@ def picture(logo: Any) -> Response:
     return answer
 
 
-def _door(message: str) -> str:
+def _door(message: str, *, is_closed: bool = False) -> str:
     wanted = request.values.get("next", "")
     return render_template(
         "security/sign-in.html",
         message=message,
+        is_closed=is_closed,
         username=request.form.get("username", ""),
         next=wanted if wanted.startswith("/") else "",
         action=url_for("web.sign_in"),

@@ -40,6 +40,10 @@ class Viewer:
         return _("looked at under a grant") if self.caller.is_descended else ""
 
     @property
+    def is_vendor(self) -> bool:
+        return self.caller.tenant.vendor_id is not None
+
+    @property
     def may_find(self) -> bool:
         return self.caller.tenant.account_id is not None and self.may("things.see")
 

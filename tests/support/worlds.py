@@ -278,6 +278,8 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
         "NewApiKey": {"name": "x", "permissions": [permission]},
         "NewVendor": {"name": "new"},
         "NewAccount": {"name": "new", "short_name": "new"},
+        "CloseAccount": {},
+        "DeleteAccount": {"confirm": "new"},
         "LicenceExtension": {"devices": 20, "expires_at": until},
         "NewDomain": {"name": "new.example"},
         "NewGrant": {"permissions": [Permission.SEE_JOBS.value], "hours": 1, "reason": "help"},

@@ -22,8 +22,9 @@ from control_plane.feed.models import FeedRow
 from control_plane.gateways import service as gateways
 from control_plane.gateways.schemas import NewGateway
 from control_plane.rest import api
-from control_plane.security import api_keys
+from control_plane.security import api_keys, idempotency
 from control_plane.security.api_keys import NewApiKey
+from control_plane.security.models import IdempotencyKey
 from control_plane.security.permissions import ACCOUNT_ROLES, VENDOR_ROLES
 from control_plane.sites.models import Site
 from control_plane.vault import Vault
@@ -92,6 +93,11 @@ def test_a_post_that_is_repeated_does_nothing_again(ask: Ask, database: Database
     assert other.status_code == 409
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Site)) == 1
+        kept = session.scalars(select(IdempotencyKey)).one()
+    # By a key that is not in the database: nobody learns of a body by trying bodies.
+    sent = b'POST /api/v1/sites?\n{"name": "Quay"}'
+    assert kept.request_hash == idempotency.mark_of(Vault(b"k" * 32), sent)
+    assert kept.request_hash != idempotency.mark_of(Vault(b"x" * 32), sent)
 
 
 @pytest.mark.parametrize(

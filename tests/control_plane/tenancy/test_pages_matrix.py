@@ -18,6 +18,7 @@ from control_plane.vault import Vault
 from tests.support.web import Browser, a_browser, an_app, signed_in
 from tests.support.worlds import Holding, UndoneDatabase, a_world
 
+pytestmark = pytest.mark.timeout(900)  # thousands of requests; a busy machine takes its time
 LATER = {"setup.show", "setup.finish"}  # only while there is nobody
 
 

@@ -19,7 +19,10 @@ from tests.support.web import Browser
 
 BASE = "https://alder.localhost"
 MANY = EXPORT_LIMIT + 40
-LISTS = ("/jobs", "/sites", "/printers", "/queues", "/readers", "/terminals", "/audit")
+LISTS = (
+    "/jobs", "/sites", "/printers", "/queues", "/readers", "/terminals", "/audit", "/users",
+    "/groups",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
