@@ -157,12 +157,13 @@ def format_duration(seconds: float) -> str:
 
 
 def format_bytes(size: int) -> str:
-    """Write a size: ``287,342 bytes`` below a megabyte, ``12.4 MB`` above."""
+    """Write a size: ``287,342 bytes`` below a megabyte, ``12.4 MB`` and ``71.0 GB`` above."""
     if size < 1_000_000:  # noqa: PLR2004
         return ngettext("%(num)s byte", "%(num)s bytes", size)
-    tenths = size // 100_000
+    unit, whole = ("MB", 1_000_000) if size < 1_000_000_000 else ("GB", 1_000_000_000)  # noqa: PLR2004
+    tenths = size * 10 // whole
     point = "," if current_language() == "de" else "."
-    return f"{format_number(tenths // 10)}{point}{tenths % 10} MB"
+    return f"{format_number(tenths // 10)}{point}{tenths % 10} {unit}"
 
 
 def _month(moment: datetime) -> str:

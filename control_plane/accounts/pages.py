@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zoneinfo
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -39,6 +41,9 @@ _SWITCHES: Final = (
 _LOOK: Final = (Permission.SEE_THINGS, Permission.SEE_JOBS, Permission.SEE_PEOPLE)
 _HOURS: Final = (1, 4, 8, 24, 72, 168)
 _DAYS_ALONE: Final = (1, 3, 7, 14, 30, 90)
+_A_PLACE: Final = re.compile(
+    r"(Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)/|UTC$"
+)
 _NO_LIMIT: Final[Mapping[str, None]] = {"offline_limit_seconds": None}
 
 
@@ -110,9 +115,15 @@ def _page(session: Session, form: Form) -> str:
         ],
         "looks": [(str(hours), format_duration(hours * 3600)) for hours in (1, 8, 24, 168)],
         "limits": _limits(form),
+        "zones": _zones(),
         "keeps": [(str(hours * 3600), format_duration(hours * 3600)) for hours in _HOURS],
     }
     return render_template("accounts/settings.html", form=form, **shown)
+
+
+def _zones() -> list[str]:
+    """The time zones by their places, for whoever types one."""
+    return sorted(name for name in zoneinfo.available_timezones() if _A_PLACE.match(name))
 
 
 def _limits(form: Form) -> list[tuple[str, str]]:

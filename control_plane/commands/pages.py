@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from control_plane.commands import requests, words
 from control_plane.errors import ConflictError
 from control_plane.gateways import service as gateways
+from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
 from control_plane.users import service as users
 from control_plane.web.caller import account_id, actor, reading, requires, tenant, writing
@@ -93,4 +94,10 @@ def _values(session: Session, command_id: str) -> dict[str, Any]:
     people = users.names(session, tenant(), [UserId(command.asked_by)])
     asked_by = people.get(UserId(command.asked_by), _("a program"))
     view = words.page(command, asked_by, gateway.name)
-    return {"command": command, "view": view, "gateway": gateway}
+    printer_id = PrinterId(str(command.body.get("printer_id") or ""))
+    named = (
+        printers.names(session, account_id(), [printer_id])
+        if printer_id and tenant().account_id
+        else {}
+    )
+    return {"command": command, "view": view, "gateway": gateway, "printers": named}

@@ -118,7 +118,12 @@ def how(gateway: Gateway, state: GatewayState | None, now: datetime) -> tuple[st
 def _errors(state: GatewayState | None) -> Sequence[tuple[str, str]]:
     running = (state.running if state else None) or {}
     errors = running.get("errors") or {}
-    return [(str(section), str(what)) for section, what in sorted(errors.items())]
+    return [(section_name(str(section)), str(what)) for section, what in sorted(errors.items())]
+
+
+def section_name(section: str) -> str:
+    """Name a part of a gateway's configuration as people do."""
+    return _(SERVICES[section]) if section in SERVICES else section
 
 
 def _if_cut(gateway: Gateway, state: GatewayState | None, people: int) -> str:
@@ -201,7 +206,7 @@ def _services(
 
 
 def _service(name: str, setting: Any, told: Any, *, is_heard: bool, is_own: bool) -> ServiceLine:
-    title = _(SERVICES[name]) if name in SERVICES else name
+    title = section_name(name)
     if not setting.get("enabled", True):
         return ServiceLine(title, "off", _("switched off"))
     if isinstance(told, Mapping) and is_heard:

@@ -13,6 +13,7 @@ from control_plane.errors import ConflictError, InvalidError
 from control_plane.gateways import service as gateways
 from control_plane.jobs import requests, words
 from control_plane.jobs import service as jobs
+from control_plane.jobs.ticket_words import ticket_words
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.parked import service as parked
 from control_plane.printers import service as printers
@@ -259,7 +260,7 @@ def _values(session: Session, job_id: JobId) -> dict[str, Any]:
         "why": words.why_not_printed(job, now),
         "hops": words.way(job, detail.timeline, detail.counts, names, wished),
         "pages": words.pages_by_source(job, detail.counts),
-        "ticket": words.ticket_words(job.ticket),
+        "ticket": ticket_words(job.ticket),
         "who_sees": words.who_sees(names, shows_titles=shows_titles()),
         "gateway": names.gateway,
         "number": job.number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from control_plane.commands.models import Command
 from control_plane.gateways.models import GatewayState
@@ -363,17 +363,6 @@ def pages_by_source(job: Job, counts: Sequence[JobCount]) -> list[tuple[str, str
             said = f"{format_number(count.impressions)} · {confidence(count)}"
         rows.append((_(label), said))
     return rows
-
-
-def ticket_words(ticket: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The wishes that travel with the job, by their standard's names."""
-    return [(name, _plain(value)) for name, value in sorted(ticket.items())][:20]
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_plain(item) for item in value)
-    return str(value)[:120]
 
 
 def owner_name(job: Job, names: Mapping[str, str]) -> str:

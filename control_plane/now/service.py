@@ -86,6 +86,7 @@ class Now:
     sites: Sequence[SiteNow]
     people: int
     queues: int
+    printers_in_all: int
     held_for: Mapping[Hold, int]
     licence_kind: str
     licence_expires_at: datetime | None
@@ -113,11 +114,13 @@ def look(session: Session, account_id: AccountId, now: datetime) -> Now:
     printed, pages, uncounted = repository.printed_since(session, account_id, midnight)
     licence = repository.find_licence(session, account_id)
     events = audit.list_events(session, tenants.account(account_id), limit=LATEST).items
+    all_printers = repository.count_printers(session, account_id)
     return Now(
         at=now,
-        sites=_sites(session, account_id, now),
+        sites=_sites(session, account_id, now, all_printers),
         people=repository.count_people(session, account_id),
         queues=repository.count_queues(session, account_id),
+        printers_in_all=sum(all_printers.values()),
         held_for=repository.count_held_for(session, account_id),
         licence_kind=licence.kind if licence else "",
         licence_expires_at=licence.expires_at if licence else None,
@@ -148,9 +151,10 @@ def _printers(session: Session, account_id: AccountId, now: datetime) -> Sequenc
     return sorted(found, key=lambda printer: printer.how.tone != "bad")
 
 
-def _sites(session: Session, account_id: AccountId, now: datetime) -> Sequence[SiteNow]:
+def _sites(
+    session: Session, account_id: AccountId, now: datetime, printers: Mapping[SiteId | None, int]
+) -> Sequence[SiteNow]:
     waiting = repository.count_waiting(session, account_id)
-    printers = repository.count_printers(session, account_id)
     by_site: dict[SiteId | None, list[GatewayNow]] = {}
     listed = repository.list_gateways(session, account_id)
     rehearsals = commands.rehearsals(session, [gateway.id for gateway, _state in listed])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,25 +10,24 @@ from typing import Final
 from control_plane.audit.words import sentence
 from control_plane.jobs.models import Job
 from control_plane.jobs.words import owner_name, shown_title
-from control_plane.now.service import GatewayNow, Now, SiteNow
+from control_plane.now.service import Now, SiteNow
+from control_plane.now.steps import Step, first_steps
+from control_plane.now.troubles import Trouble, troubles_of
 from shared.i18n import (
     format_duration,
-    format_moment,
     format_number,
     format_time,
     gettext,
     ngettext,
 )
-from shared.job_states import Hold, JobState
+from shared.job_states import JobState
 
 _ = gettext
 Link = Callable[..., str]  # url_for, or a stand-in
 
-LICENCE_WARNING: Final = timedelta(days=14)
 FRESH: Final = timedelta(seconds=150)
 OLD: Final = timedelta(minutes=10)
 BAR: Final = 128
-MOST_PRINTERS: Final = 5
 # In the audit, and no news for the morning.
 _EVERYDAY: Final = frozenset(
     {"sign-in.ok", "sign-out", "gateway.serves", "command.asked", "command.succeeded"}
@@ -41,17 +40,6 @@ class Headline:
     calm: str
     warm: str
     below: str
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Its cause, what goes on regardless, and one button that helps."""
-
-    tone: str
-    title: str
-    says: str
-    href: str
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +77,7 @@ class Page:
     headline: Headline
     calm_note: str
     troubles: Sequence[Trouble]
+    steps: Sequence[Step]
     sites: Sequence[SiteLine]
     waiting: int
     oldest_waiting_at: datetime | None
@@ -101,12 +90,13 @@ class Page:
 
 def page(now: Now, link: Link, *, show_titles: bool = True) -> Page:
     """Write the page."""
-    troubles = list(_troubles(now, link))
+    troubles = list(troubles_of(now, link))
     oldest = [g.oldest_waiting_at for g in now.gateways if g.oldest_waiting_at]
     return Page(
         headline=_headline(now, troubles),
         calm_note=_calm_note(now),
         troubles=troubles,
+        steps=first_steps(now, link),
         sites=sorted(
             (_site_line(site, now, link) for site in now.sites),
             key=lambda line: (_SORT[line.tone], line.name),
@@ -126,8 +116,12 @@ def _headline(now: Now, troubles: Sequence[Trouble]) -> Headline:
     working = sum(site.is_printing for site in sites)
     if not sites:
         calm = _("Nothing is set up yet.")
+    elif working == len(sites) == 2:  # noqa: PLR2004 - there is a word for it
+        calm = _("Both sites are printing.")
     elif working == len(sites):
         calm = ngettext("Your site is printing.", "All %(num)s sites are printing.", len(sites))
+    elif not working and not any(gateway.is_enrolled for gateway in now.gateways):
+        calm = _("Nothing prints yet.")
     else:
         calm = ngettext(
             "%(printing)s of %(num)s site is printing.",
@@ -151,8 +145,8 @@ def _need(count: int) -> str:
 
 
 def _below(now: Now) -> str:
-    if not now.gateways:
-        return _("Add a site, enrol its gateway, then add a printer and a queue.")
+    if not now.jobs:
+        return _("A few steps, and the first document comes out.")
     tapped = [
         job.first_byte_ms
         for job in now.jobs
@@ -174,201 +168,6 @@ def _calm_note(now: Now) -> str:
     if not now.gateways:
         return _("When gateways and printers are here, what goes wrong with them appears here.")
     return _("All gateways are heard, and no job waits for a decision.")
-
-
-def _troubles(now: Now, link: Link) -> Iterator[Trouble]:
-    yield from _parked(now, link)
-    for gateway in now.gateways:
-        if not gateway.is_enrolled:
-            yield _not_enrolled(gateway, link)
-        elif gateway.rehearses_until is not None:
-            yield _rehearsing(gateway, link)
-        elif not gateway.is_here:
-            yield _silent(gateway, now, link)
-        elif gateway.errors:
-            yield _half_configured(gateway, link)
-    yield from _asking_printers(now, link)
-    uncertain = now.held_for.get(Hold.UNCERTAIN, 0)
-    if uncertain:
-        yield Trouble(
-            "warn",
-            ngettext(
-                "%(num)s job may or may not have printed",
-                "%(num)s jobs may or may not have printed",
-                uncertain,
-            ),
-            _("The printer could not tell. Held, so that nothing prints twice by itself."),
-            link("jobs.list_jobs", state="uncertain"),
-            _("Look"),
-        )
-    unknown = now.held_for.get(Hold.QUARANTINE, 0)
-    if unknown:
-        yield Trouble(
-            "off",
-            ngettext(
-                "%(num)s job came without a known user",
-                "%(num)s jobs came without a known user",
-                unknown,
-            ),
-            _("Kept until the time is over; nobody can collect what is nobody's."),
-            link("jobs.list_jobs", state="quarantine"),
-            _("Look"),
-        )
-    yield from _licence(now)
-    yield from _certificates(now, link)
-
-
-def _parked(now: Now, link: Link) -> Iterator[Trouble]:
-    names = {gateway.id: gateway.name for gateway in now.gateways}
-    for waiting in now.waiting_links[:MOST_PRINTERS]:
-        name = names.get(waiting.gateway_id, _("a gateway that is gone"))
-        href = link("parked.show_parked", gateway_id=waiting.gateway_id)
-        if waiting.halted_at is not None:
-            yield Trouble(
-                "bad",
-                _("Two boxes claim to be gateway %(name)s", name=name),
-                _("Both go on printing. What they say is taken in when you have chosen one."),
-                href,
-                _("Choose"),
-            )
-        else:
-            yield Trouble(
-                "warn",
-                ngettext(
-                    "%(num)s line of gateway %(name)s could not be taken in",
-                    "%(num)s lines of gateway %(name)s could not be taken in",
-                    waiting.rows,
-                    name=name,
-                ),
-                _("Nothing is lost: it is kept in order, and everything else goes on."),
-                href,
-                _("Look"),
-            )
-
-
-def _asking_printers(now: Now, link: Link) -> Iterator[Trouble]:
-    for printer in now.printers[:MOST_PRINTERS]:
-        yield Trouble(
-            "bad" if printer.how.tone == "bad" else "warn",
-            _("%(printer)s: %(state)s", printer=printer.name, state=printer.how.says),
-            _(
-                "%(as_of)s. What waits for it stays; other printers go on.",
-                as_of=_capital(printer.how.as_of),
-            ),
-            link("printers.show_printer", printer_id=printer.id),
-            _("Show"),
-        )
-    more = len(now.printers) - MOST_PRINTERS
-    if more > 0:
-        yield Trouble(
-            "warn",
-            ngettext(
-                "%(num)s more printer asks for somebody",
-                "%(num)s more printers ask for somebody",
-                more,
-            ),
-            _("All of them stand in the list of printers, with what they say."),
-            link("printers.list_printers"),
-            _("Show"),
-        )
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
-
-
-def _not_enrolled(gateway: GatewayNow, link: Link) -> Trouble:
-    return Trouble(
-        "warn",
-        _("Gateway %(name)s is not enrolled yet", name=gateway.name),
-        _("Make a code here and run one command on its machine."),
-        link("gateways.show_gateway", gateway_id=gateway.id),
-        _("Enrol it"),
-    )
-
-
-def _rehearsing(gateway: GatewayNow, link: Link) -> Trouble:
-    assert gateway.rehearses_until is not None
-    return Trouble(
-        "off",
-        _("Gateway %(name)s rehearses that its line is cut", name=gateway.name),
-        _(
-            "No outage: it prints, and tells at %(moment)s what happened.",
-            moment=format_time(gateway.rehearses_until),
-        ),
-        link("gateways.show_gateway", gateway_id=gateway.id),
-        _("Show"),
-    )
-
-
-def _silent(gateway: GatewayNow, now: Now, link: Link) -> Trouble:
-    if gateway.heard_at is None:
-        title = _("Gateway %(name)s has never been heard", name=gateway.name)
-        known = _("It was enrolled, and has not called since.")
-    else:
-        age = format_duration((now.at - gateway.heard_at).total_seconds())
-        title = _("Gateway %(name)s has not been heard for %(age)s", name=gateway.name, age=age)
-        known = _(
-            "Its site goes on by itself, with people and cards known up to %(moment)s.",
-            moment=format_moment(gateway.heard_at, now.at),
-        )
-    waiting = _waiting_there(gateway.waiting)
-    return Trouble(
-        "bad",
-        title,
-        f"{known} {waiting}".strip(),
-        link("gateways.show_gateway", gateway_id=gateway.id),
-        _("Diagnose"),
-    )
-
-
-def _waiting_there(count: int) -> str:
-    if not count:
-        return ""
-    return ngettext("%(num)s job is waiting there.", "%(num)s jobs are waiting there.", count)
-
-
-def _half_configured(gateway: GatewayNow, link: Link) -> Trouble:
-    section, what = next(iter(sorted(gateway.errors.items())))
-    return Trouble(
-        "warn",
-        _("Gateway %(name)s does not run all of its settings", name=gateway.name),
-        _(
-            "%(section)s: %(what)s. Its last good settings stay in force.",
-            section=section,
-            what=str(what).rstrip("."),
-        ),
-        link("gateways.show_gateway", gateway_id=gateway.id),
-        _("Show"),
-    )
-
-
-def _licence(now: Now) -> Iterator[Trouble]:
-    expires = now.licence_expires_at
-    if expires is None or expires - now.at > LICENCE_WARNING:
-        return
-    moment = format_moment(expires, now.at)
-    title = (
-        _("The licence expired: %(moment)s", moment=moment)
-        if expires <= now.at
-        else _("The licence ends: %(moment)s", moment=moment)
-    )
-    says = _("Printing goes on; no printers can be added then. Your vendor extends it.")
-    yield Trouble("warn", title, says, "", "")
-
-
-def _certificates(now: Now, link: Link) -> Iterator[Trouble]:
-    for domain_id, ends_at in now.certificates[:MOST_PRINTERS]:
-        moment = format_moment(ends_at, now.at)
-        yield Trouble(
-            "bad" if ends_at <= now.at else "warn",
-            _("A certificate of your pages ended: %(moment)s", moment=moment)
-            if ends_at <= now.at
-            else _("A certificate of your pages ends: %(moment)s", moment=moment),
-            _("Then browsers warn everybody who comes. Printing does not need it."),
-            link("domains.show_domain", domain_id=domain_id),
-            _("Renew"),
-        )
 
 
 def _site_line(site: SiteNow, now: Now, link: Link) -> SiteLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,9 +13,11 @@ from control_plane.cards import service as cards
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.errors import ConflictError, NotFoundError
+from control_plane.gateways import things
 from control_plane.jobs import service as jobs
 from control_plane.jobs import words
 from control_plane.printers import service as printers
+from control_plane.printers.words import how
 from control_plane.security.permissions import Permission
 from control_plane.users import service as users
 from control_plane.users.schemas import UserChanges
@@ -138,17 +141,31 @@ def _values(session: Session) -> dict[str, Any]:
     mine = jobs.list_jobs(session, account_id(), owner_id=user_id(), limit=_SHOWN).items
     names = jobs.names_of(session, account_id(), mine)
     rows = [_row(job, names) for job in mine]
-    known = printers.list_printers(session, account_id(), limit=_ALL).items
     return {
         "waiting": [row for row in rows if row["waits"]],
         "others": [row for row in rows if not row["waits"]],
-        "printers": [(printer.id, printer.name) for printer in known if printer.enabled],
+        "printers": _printers(session, mine),
         "cards": [
             card
             for card in cards.list_of_user(session, account_id(), user_id())
             if card.revoked_at is None
         ],
     }
+
+
+def _printers(session: Session, mine: Sequence[Any]) -> list[tuple[str, str]]:
+    """Where one may print: the printer that one used last first, with what is in the way there."""
+    known = printers.list_printers(session, account_id(), limit=_ALL).items
+    last = next((job.printer_id for job in mine if job.printer_id), None)
+    now = utc_now()
+    states = things.states(session, account_id(), "printers", now)
+    choices: list[tuple[str, str]] = []
+    for printer in sorted(known, key=lambda printer: printer.id != last):
+        it = how(states.get(printer.id), now)
+        says = f"{printer.name} ({it.says})" if it.needs_somebody else printer.name
+        if printer.enabled:
+            choices.append((printer.id, says))
+    return choices
 
 
 def _row(job: Any, names: dict[str, str]) -> dict[str, Any]:

@@ -177,6 +177,9 @@ def _form_page(session: Session, form: Form, queue: Any, opening: Form | None = 
         printers=[(printer.id, printer.name) for printer in known],
         identities=list(_identities().items()),
         addresses=_addresses(session, queue) if queue else (),
+        at=next(
+            (printer.name for printer in known if queue and printer.id == queue.printer_id), ""
+        ),
         access=access,
         opening=opening or (access.form if access else None),
         is_opening=opening is not None,

@@ -25,6 +25,7 @@ from shared.ids import PrinterId, TerminalId
 _ = gettext
 bp = Blueprint("terminals", __name__, url_prefix="/terminals")
 _ALL: Final = 200
+_EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 
 
 @bp.get("")
@@ -60,7 +61,10 @@ def make_code() -> ResponseReturnValue:
             printer = printers.get_printer(session, account_id(), body.printer_id)
             row, code = terminals.create_code(session, account_id(), body, actor())
             shown = {"code": code, "expires_at": row.expires_at}
-            return render_template("terminals/code.html", printer=printer, code=shown)
+            screens = _screens(session, printer, code)
+            return render_template(
+                "terminals/code.html", printer=printer, code=shown, screens=screens
+            )
     with reading() as session:
         return _list_page(session, form), 422
 
@@ -82,6 +86,27 @@ def _only_reader(session: Session, printer_id: str) -> str:
         return ""
     own = readers.list_readers(session, account_id(), printer_id=PrinterId(printer_id), limit=2)
     return own.items[0].id if len(own.items) == 1 else ""
+
+
+def _screens(session: Session, printer: Any, code: str) -> list[dict[str, str]]:
+    """Where a screen shows itself as a terminal: at the gateways that print on its printer."""
+    near = gateways.serving_gateways(session, account_id())
+    if printer.gateway_id:
+        near = [gateway for gateway in near if gateway.id == printer.gateway_id]
+    elif printer.site_id:
+        near = [gateway for gateway in near if gateway.site_id == printer.site_id] or near
+    found = []
+    for gateway in near:
+        service = gateway.services.get("terminal-client") or {}
+        if not service.get("enabled", True) or not service.get("port"):
+            continue
+        host = service.get("host", "")
+        if host in _EVERYWHERE:
+            host = gateway.trusted_hosts[0] if gateway.trusted_hosts else _("gateway-address")
+        shown = f"[{host}]" if ":" in host else host
+        url = f"http://{shown}:{service['port']}/terminal#pair={code}"
+        found.append({"gateway": gateway.name, "url": url})
+    return found
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:

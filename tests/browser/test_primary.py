@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -46,15 +45,6 @@ def sign_in(page: Page, site: Site, house: str, username: str) -> None:
     page.locator("#password").fill(PASSWORD)
     page.locator("form button").click()
     expect(page.locator("#main h1")).to_be_visible()
-
-
-def language_cookie(site: Site, locale: str) -> Any:
-    return {
-        "name": "__Host-spoolhouse-language",
-        "value": locale[:2],
-        "url": site.url("alder"),
-        "secure": True,
-    }
 
 
 def test_the_first_line_of_now_tells_the_truth(ada: tuple[Page, Trouble]) -> None:
@@ -201,38 +191,6 @@ def test_hostile_names_are_only_text_on_every_page(
     page.goto(site.url("alder", "/jobs"))
     shown = page.locator("td.name").all_inner_texts()
     assert {" ".join(text.split()) for text in SCRIPTING} <= {" ".join(t.split()) for t in shown}
-
-
-LOOKS = {
-    "desk": {"viewport": DESK, "color_scheme": "light", "locale": "en-GB"},
-    "phone": {"viewport": PHONE, "color_scheme": "dark", "locale": "de-DE"},
-}
-
-
-@pytest.mark.parametrize("look", LOOKS)
-def test_every_page_fits_and_is_accessible(
-    browser: Browser, site: Site, held: JobId, look: str
-) -> None:
-    own = f"/users/{site.town.ada.id}"
-    paths = (
-        "/", "/jobs", f"/jobs/{held}", "/printers", "/printers/new", "/users", own, "/sites",
-        f"/gateways/{site.town.alder.gateway.id}", "/queues", "/queues/new", "/audit", "/my", "/roles", "/groups", "/settings",
-        "/find?q=re", "/no-such-page",
-    )  # fmt: skip
-    options: dict[str, Any] = LOOKS[look]
-    with watched_page(browser, **options, ignore_https_errors=True) as (page, trouble):
-        page.goto(site.url("alder", "/sign-in"))
-        assert axe_findings(page) == []
-        sign_in(page, site, "alder", "ada")
-        page.context.add_cookies([language_cookie(site, options["locale"])])
-        for path in paths:
-            page.goto(site.url("alder", path))
-            assert axe_findings(page) == [], path
-            assert (
-                page.evaluate("document.documentElement.scrollWidth")
-                <= options["viewport"]["width"]
-            ), path
-            assert trouble.found() == [], path
 
 
 def test_a_person_on_a_phone_sees_and_deletes_their_own_jobs_alone(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 AXE = Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js"
+AXE_STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PANEL = {"width": 800, "height": 480}
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 960}
@@ -74,13 +75,13 @@ def watched_page(browser: Browser, **options: Any) -> Iterator[tuple[Page, Troub
         context.close()
 
 
-def axe_findings(page: Page) -> list[str]:
-    """List what axe-core finds serious or critical (WCAG 2.2 AA)."""
+def axe_findings(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """List what axe-core finds serious or critical (WCAG 2.2 AA), by all rules or by some."""
     # A script element would meet the page's own policy; the debugger's evaluation does not.
-    page.evaluate(AXE.read_text())
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(AXE.read_text())
     result = page.evaluate(
-        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
-        " 'best-practice']})"
+        "which => axe.run(document, {runOnly: which})", list(rules) or AXE_STANDARDS
     )
     return [
         f"{finding['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"

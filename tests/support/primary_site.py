@@ -37,6 +37,7 @@ from control_plane.readers import service as readers
 from control_plane.readers.schemas import NewReader
 from control_plane.request import Parts
 from control_plane.settings import Settings
+from control_plane.setup import service as setup
 from control_plane.sites import service as sites
 from control_plane.sites.schemas import NewSite
 from control_plane.tenants import Tenant
@@ -55,7 +56,7 @@ from shared.messages.events import (
 from shared.messages.records import QueueType, ReaderMode
 from tests.support.houses import TESTER, Town, a_town
 
-HOSTS = ("alder.localhost", "cedar.localhost", "vic.localhost")
+HOSTS = ("alder.localhost", "cedar.localhost", "dogwood.localhost", "vic.localhost")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,19 @@ def primary_site(state: Path) -> Iterator[Site]:
     """Serve a town's pages on a free port."""
     with a_site(state) as site, _served(site.parts, state) as server:
         yield replace(site, port=server.server_port)
+
+
+@contextmanager
+def first_run_site(state: Path) -> Iterator[str]:
+    """Serve a primary with nobody in it; yields the address of its first page."""
+    settings = Settings(state=state, database_url=f"sqlite:///{state / 'spoolhouse.db'}")
+    parts = open_parts(settings)
+    Base.metadata.create_all(parts.database.engine)
+    with parts.database.writing() as session:
+        token = setup.create_token(session)
+    with _served(parts, state) as server:
+        yield f"https://localhost:{server.server_port}/setup/{token}"
+    parts.database.close()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Make a picture of every page, light and dark, at a desk and on a phone, and of the panel.
 
-The pages are real and so is the primary behind them; the account is a lived-in example.
+The pages are real and so is the primary behind them; the accounts are lived-in examples.
 """
 
 from __future__ import annotations
@@ -9,65 +9,43 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import DESK, PANEL, PHONE, Trouble, chromium, watched_page
-from tests.support.houses import PASSWORD
-from tests.support.primary_site import Site, live_a_day, primary_site
+from tests.support.mishaps import let_things_happen
+from tests.support.primary_site import Site, first_run_site, live_a_day, primary_site
 from tests.support.terminal_gateway import saying_gateway
 from tests.support.terminal_states import STATES
+from tests.support.tour import Stop, go, sign_in, speak, tour
 
 ROOT = Path(__file__).resolve().parents[2]
-LOOKS: Mapping[str, tuple[dict[str, int], str]] = {
-    "desk-light": (DESK, "light"),
-    "desk-dark": (DESK, "dark"),
-    "phone-light": (PHONE, "light"),
-    "phone-dark": (PHONE, "dark"),
+
+
+@dataclass(frozen=True)
+class Look:
+    size: dict[str, int]
+    scheme: str
+    language: str = "en"
+
+
+LOOKS: Mapping[str, Look] = {
+    "desk-light": Look(DESK, "light"),
+    "desk-dark": Look(DESK, "dark"),
+    "phone-light": Look(PHONE, "light"),
+    "phone-dark": Look(PHONE, "dark"),
+    "desk-light-de": Look(DESK, "light", "de"),
+    "phone-dark-de": Look(PHONE, "dark", "de"),
 }
 # The three that the README shows.
 PICTURES = {
     "desk-light-now": "now.png",
     "desk-light-job": "job.png",
-    "panel-session": "terminal.png",
+    "panel-en-session": "terminal.png",
 }
-
-
-def pages(site: Site, held: str) -> Iterator[tuple[str, str]]:
-    town = site.town
-    yield "now", "/"
-    yield "jobs", "/jobs"
-    yield "job", f"/jobs/{held}"
-    yield "printers", "/printers"
-    yield "printer", f"/printers/{town.alder.printer.id}"
-    yield "printer-new", "/printers/new"
-    yield "people", "/users"
-    yield "person", f"/users/{town.ada.id}"
-    yield "sites", "/sites"
-    yield "gateway", f"/gateways/{town.alder.gateway.id}"
-    yield "queues", "/queues"
-    yield "queue", f"/queues/{town.alder.pull.id}"
-    yield "readers", "/readers"
-    yield "reader-new", "/readers/new"
-    yield "terminals", "/terminals"
-    yield "audit", "/audit"
-    yield "groups", "/groups"
-    yield "roles", "/roles"
-    yield "settings", "/settings"
-    yield "my", "/my"
-    yield "find", "/find?q=re"
-    yield "not-found", "/there-is-no-such-page"
-
-
-def sign_in(page: Page, site: Site, house: str, username: str) -> None:
-    page.goto(site.url(house, "/sign-in"))
-    page.locator("#username").fill(username)
-    page.locator("#password").fill(PASSWORD)
-    page.locator("form button").click()
-    page.wait_for_selector(".frame h1")
 
 
 def picture(page: Page, folder: Path, name: str) -> None:
@@ -75,26 +53,53 @@ def picture(page: Page, folder: Path, name: str) -> None:
     page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
-def shoot_primary(browser: Browser, folder: Path) -> list[str]:
+def shoot_primary(
+    browser: Browser, folder: Path, looks: Sequence[str], words: Sequence[str]
+) -> list[str]:
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as state, primary_site(Path(state)) as site:
         held = live_a_day(site)
-        for look, (size, scheme) in LOOKS.items():
-            options: dict[str, Any] = {"viewport": size, "color_scheme": scheme}
-            with watched_page(browser, **options, ignore_https_errors=True) as (page, trouble):
-                page.goto(site.url("alder", "/sign-in"))
-                picture(page, folder, f"{look}-sign-in")
-                sign_in(page, site, "alder", "ada")
-                for name, path in pages(site, held):
-                    page.goto(site.url("alder", path))
-                    picture(page, folder, f"{look}-{name}")
-                    wrong += describe(trouble, f"{look}-{name}", page, size["width"])
-            with watched_page(browser, **options, ignore_https_errors=True) as (page, _):
-                sign_in(page, site, "vic", "vic")
-                picture(page, folder, f"{look}-accounts")
-                page.goto(site.url("vic", f"/customers/{site.town.alder.account.id}"))
-                picture(page, folder, f"{look}-account")
+        stops = list(tour(site, held, let_things_happen(site)))
+        stops = [stop for stop in stops if not words or any(w in stop.name for w in words)]
+        for look in looks:
+            for who in dict.fromkeys(stop.who for stop in stops):
+                own = [stop for stop in stops if stop.who == who]
+                wrong += shoot_one_way(browser, folder, look, site, own)
     return wrong
+
+
+def shoot_one_way(
+    browser: Browser, folder: Path, look: str, site: Site, stops: Sequence[Stop]
+) -> list[str]:
+    """Make the pictures that one person sees, in one look."""
+    wrong: list[str] = []
+    it = LOOKS[look]
+    with watched_page(
+        browser,
+        viewport=it.size,
+        color_scheme=it.scheme,
+        locale={"en": "en-GB", "de": "de-DE"}[it.language],
+        ignore_https_errors=True,
+    ) as (page, trouble):
+        speak(page, site, it.language)
+        if stops[0].username:
+            sign_in(page, site, stops[0].house, stops[0].username)
+        for stop in stops:
+            go(page, site, stop)
+            picture(page, folder, f"{look}-{stop.name}")
+            wrong += describe(trouble, f"{look}-{stop.name}", page, it.size["width"])
+    return wrong
+
+
+def shoot_first_run(browser: Browser, folder: Path, looks: Sequence[str]) -> None:
+    with tempfile.TemporaryDirectory() as state, first_run_site(Path(state)) as url:
+        for look in looks:
+            it = LOOKS[look]
+            locale = {"en": "en-GB", "de": "de-DE"}[it.language]
+            options = {"viewport": it.size, "color_scheme": it.scheme, "locale": locale}
+            with watched_page(browser, **options, ignore_https_errors=True) as (page, _):
+                page.goto(url)
+                picture(page, folder, f"{look}-first-run")
 
 
 def describe(trouble: Trouble, name: str, page: Page, width: int) -> list[str]:
@@ -105,33 +110,43 @@ def describe(trouble: Trouble, name: str, page: Page, width: int) -> list[str]:
 
 
 def shoot_terminal(browser: Browser, folder: Path) -> None:
-    with saying_gateway() as gateway:
-        for name, state in STATES.items():
-            with watched_page(browser, viewport=PANEL, locale="en-GB") as (page, _):
-                gateway.state = state
-                page.goto(gateway.url)
-                page.wait_for_selector(f'body[data-screen="{state["state"]}"]')
-                picture(page, folder, f"panel-{name.replace(' ', '-')}")
+    for language, locale in (("en", "en-GB"), ("de", "de-DE")):
+        with saying_gateway() as gateway:
+            for name, state in STATES.items():
+                with watched_page(browser, viewport=PANEL, locale=locale) as (page, _):
+                    gateway.state = {**state, "language": language}
+                    page.goto(gateway.url)
+                    page.wait_for_selector(f'body[data-screen="{state["state"]}"]')
+                    picture(page, folder, f"panel-{language}-{name.replace(' ', '-')}")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="script/screens", description=__doc__)
     parser.add_argument("--into", type=Path, default=ROOT / "var" / "screens")
     parser.add_argument("--readme", action="store_true", help="renew docs/pictures, too")
+    parser.add_argument("--look", action="append", choices=LOOKS, help="only this look")
+    parser.add_argument("words", nargs="*", help="only pages with one of these in their name")
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
+    looks = options.look or list(LOOKS)
     with chromium() as browser:
-        shoot_terminal(browser, options.into)
-        wrong = shoot_primary(browser, options.into)
+        if not options.words or "panel" in options.words:
+            shoot_terminal(browser, options.into)
+        if not options.words or "first-run" in options.words:
+            shoot_first_run(browser, options.into, looks)
+        wrong = shoot_primary(browser, options.into, looks, options.words)
     if options.readme:
-        target = ROOT / "docs" / "pictures"
-        target.mkdir(parents=True, exist_ok=True)
-        for source, name in PICTURES.items():
-            shutil.copyfile(options.into / f"{source}.png", target / name)
+        renew(options.into, ROOT / "docs" / "pictures")
     print(f"{len(list(options.into.glob('*.png')))} pictures in {options.into}")
     for line in wrong:
         print(f"wrong: {line}")
     return 1 if wrong else 0
+
+
+def renew(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name, picked in PICTURES.items():
+        shutil.copyfile(source / f"{name}.png", target / picked)
 
 
 if __name__ == "__main__":
