@@ -41,6 +41,8 @@ T = TypeVar("T")
 SMALL_BYTES: Final = 64 * 1024  # smaller documents share a segment
 LOOK_SECONDS: Final = 0.05  # how old the knowledge of free space may be
 PIECE_BYTES: Final = 512 * 1024  # sealed and written, or read and opened, in one go
+# To seal a chunk is to give up the interpreter's lock and to wait for it: few chunks, then.
+CHUNK_BYTES_OF_FILES: Final = 256 * 1024
 THREADS: Final = 4
 
 log = logging.getLogger(__name__)
@@ -157,11 +159,12 @@ class Spool:
         except OSError as error:
             raise _refusal(error) from error
         try:
-            receiving = _Receiving(key, Header.new(account_id, job_id, number), document_id)
             head, rest = (body, None) if isinstance(body, bytes) else await _first_bytes(body)
             if len(head) < SMALL_BYTES:
-                return receiving.small(head)
-            return await self._receive_file(receiving, head, rest)
+                header = Header.new(account_id, job_id, number)
+                return _Receiving(key, header, document_id).small(head)
+            header = Header.new(account_id, job_id, number, CHUNK_BYTES_OF_FILES)
+            return await self._receive_file(_Receiving(key, header, document_id), head, rest)
         except BaseException:
             self.keys.done([key.id])
             raise

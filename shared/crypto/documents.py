@@ -7,7 +7,7 @@ A sealed document is a header followed by chunks::
     8       1      format version, 1
     9       1      suite, 1: AES-256-GCM in the STREAM construction
     10      2      zero
-    12      4      chunk size in bytes, big-endian (65,536)
+    12      4      chunk size in bytes, big-endian (65,536; of large documents 262,144)
     16      4      number of the document in its job, from 1
     20      16     account (UUID)
     36      16     job (UUID)
@@ -68,8 +68,14 @@ class Header:
     chunk_bytes: int = CHUNK_BYTES
 
     @classmethod
-    def new(cls, account_id: AccountId, job_id: JobId, number: int) -> Header:
-        return cls(account_id, job_id, number, os.urandom(PREFIX_BYTES))
+    def new(
+        cls,
+        account_id: AccountId,
+        job_id: JobId,
+        number: int,
+        chunk_bytes: int = CHUNK_BYTES,
+    ) -> Header:
+        return cls(account_id, job_id, number, os.urandom(PREFIX_BYTES), chunk_bytes)
 
     def encode(self) -> bytes:
         return _HEADER.pack(
