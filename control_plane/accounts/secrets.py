@@ -52,6 +52,14 @@ def set_secret(
     session.flush()
 
 
+def forget_older(session: Session, account_id: AccountId, purpose: str, version: int) -> None:
+    """Forget the versions of a secret before this one."""
+    for row in repository.list_secrets(session, account_id):
+        if row.purpose == purpose and row.version < version:
+            session.delete(row)
+    session.flush()
+
+
 def open_secrets(session: Session, vault: Vault, account_id: AccountId) -> list[OpenSecret]:
     """All of an account's secrets, for the gateways that serve it."""
     return [_open(vault, row) for row in repository.list_secrets(session, account_id)]

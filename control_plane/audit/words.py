@@ -92,6 +92,7 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("ipp.refused", "refused"): mark("A print client was refused: %(what)s"),
     ("account.created", "ok"): mark("%(who)s made the account %(what)s"),
     ("account.changed", "ok"): mark("%(who)s changed the account"),
+    ("card.key-changed", "ok"): mark("%(who)s changed the key of the card hashes"),
     ("account.closed", "ok"): mark("%(who)s closed the account %(what)s"),
     ("account.reopened", "ok"): mark("%(who)s opened the account %(what)s again"),
     ("account.deletion-began", "ok"): mark("%(who)s began to delete the account %(what)s"),

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated
 
 from pydantic import Field
 from sqlalchemy.orm import Session
 
+from control_plane.cards import rekeying
 from control_plane.cards import service as cards
-from control_plane.cards.schemas import CardView, NewCard
-from control_plane.request import account_id, actor, vault
+from control_plane.cards.schemas import CardKeyView, CardView, NewCard
+from control_plane.request import account_id, actor, caller, vault
 from control_plane.rest.routing import Items, PageQuery, Rest, items
 from control_plane.security.permissions import Permission
 from shared.ids import CardId, UserId
@@ -33,6 +35,22 @@ def add_card(session: Session, body: NewCard) -> CardView:
     """Give a person a card; its number is kept as a keyed hash."""
     card = cards.create(session, account_id(), body, actor(), vault=vault())
     return CardView.model_validate(card)
+
+
+@rest.get("/account/card-key", Permission.SEE_SETTINGS, answer=CardKeyView)
+def get_card_key(session: Session) -> CardKeyView:
+    """Show which key hashes the account's cards; never the key."""
+    return CardKeyView.model_validate(rekeying.current(session, account_id()))
+
+
+@rest.post(
+    "/account/card-key", Permission.CHANGE_SETTINGS, answer=CardKeyView, status=HTTPStatus.OK
+)
+def change_card_key(session: Session) -> CardKeyView:
+    """Make a new key and hash every card anew; people notice nothing."""
+    caller().check_is_at_home()
+    found = rekeying.change_key(session, account_id(), actor(), vault=vault())
+    return CardKeyView.model_validate(found)
 
 
 @rest.get("/cards/<card_id>", Permission.SEE_PEOPLE, answer=CardView)

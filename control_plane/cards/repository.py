@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from control_plane import bulk
@@ -27,6 +27,18 @@ def find_by_hash(session: Session, account_id: AccountId, card_hash: str) -> Car
             Card.revoked_at.is_(None),
         )
     ).one_or_none()
+
+
+def list_all(session: Session, account_id: AccountId) -> Sequence[Card]:
+    """List every card, revoked ones too."""
+    return session.scalars(select(Card).where(Card.account_id == account_id)).all()
+
+
+def count_used(session: Session, account_id: AccountId) -> int:
+    """Count the cards in use."""
+    query = select(func.count()).select_from(Card)
+    used = query.where(Card.account_id == account_id, Card.revoked_at.is_(None))
+    return session.scalar(used) or 0
 
 
 def list_of_user(session: Session, account_id: AccountId, user_id: UserId) -> Sequence[Card]:

@@ -22,3 +22,8 @@ class CardView(View):
     revoked_at: datetime | None
     last_used_at: datetime | None
     last_used_printer_id: str | None
+
+
+class CardKeyView(View):
+    version: int
+    cards: int  # in use, hashed with it

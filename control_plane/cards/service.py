@@ -23,6 +23,8 @@ from shared.messages.records import CardRecord, account_stream
 list_cards = repository.list_cards
 list_of_user = repository.list_of_user
 list_of_users = repository.list_of_users
+list_all = repository.list_all
+count_used = repository.count_used
 
 
 def create(
@@ -97,6 +99,11 @@ def revoke(session: Session, account_id: AccountId, card_id: CardId, by: Actor) 
             subject_id=card.id, detail={"user_id": card.user_id, "last4": card.last4},
         )  # fmt: skip
     return card
+
+
+def open_number(card: Card, vault: Vault) -> cards.Card:
+    """The number itself, which nobody is shown."""
+    return cards.Card(vault.open(card.sealed_number, _context(card.account_id, card.id)).decode())
 
 
 def record_of(card: Card) -> CardRecord:

@@ -215,6 +215,7 @@ def _people(nouns: Any) -> None:
     revoke = _leaf(card, "revoke", "people.revoke_card", "end a card, everywhere at once")
     revoke.add_argument("id")
     _account(revoke)
+    _account(_leaf(card, "rekey", "people.rekey_cards", "hash all cards with a new key"))
     found = _leaf(card, "list", "people.list_cards", "list cards")
     _account(found)
     _pages(found)

@@ -11,8 +11,9 @@ from typing import Any
 
 from control_plane import tenants
 from control_plane.audit import service as audit
+from control_plane.cards import rekeying
 from control_plane.cards import service as cards
-from control_plane.cards.schemas import CardView, NewCard
+from control_plane.cards.schemas import CardKeyView, CardView, NewCard
 from control_plane.cli import desk as desks
 from control_plane.cli.desk import Desk, at_desk, open_database
 from control_plane.cli.telling import CommandError
@@ -130,6 +131,13 @@ def add_card(arguments: Arguments) -> Any:
         new = NewCard(user_id=user.id, number=arguments.number)
         card = cards.create(desk.session, account.id, new, desk.by, vault=desk.vault)
         return CardView.model_validate(card)
+
+
+def rekey_cards(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        found = rekeying.change_key(desk.session, account.id, desk.by, vault=desk.vault)
+        return CardKeyView.model_validate(found)
 
 
 def revoke_card(arguments: Arguments) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy.orm import Session
 
 from control_plane.feed import service
@@ -9,6 +11,8 @@ from shared.crypto import sealing, signing
 from shared.ids import AccountId, GatewayId
 from shared.messages import codec
 from shared.messages.records import SecretRecord, gateway_stream, secret_context
+
+Named = tuple[str, int]
 
 
 def publish_secret(
@@ -31,6 +35,17 @@ def publish_secret(
     record = SecretRecord(record_id, account_id, purpose, version, sealed)
     data = {**codec.to_plain(record), "sealed_to": sealed_to}
     return service.put(session, gateway_stream(gateway_id), [("secret", record_id, data)]) == 1
+
+
+def retract_others(
+    session: Session, gateway_id: GatewayId, account_id: AccountId, kept: Collection[Named]
+) -> None:
+    """Take back what is none of an account's secrets any more, named by purpose and version."""
+    stream = gateway_stream(gateway_id)
+    ids = {f"{account_id}/{purpose}/{version}" for purpose, version in kept}
+    for row in service.list_rows(session, stream, "secret", prefix=f"{account_id}/"):
+        if row.id not in ids:
+            service.retract(session, stream, "secret", row.id)
 
 
 def retract_secrets(session: Session, gateway_id: GatewayId, account_id: AccountId) -> int:

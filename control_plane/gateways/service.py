@@ -23,6 +23,7 @@ check_speaker = serving.check_speaker
 ever_served = serving.ever_served
 get_serving = serving.get_serving
 serve = serving.serve
+renew_secrets = serving.renew_secrets
 stop_serving = serving.stop_serving
 served_accounts = serving.served_accounts
 serving_gateways = serving.serving_gateways

@@ -162,6 +162,14 @@ def give_secrets(
         )
 
 
+def renew_secrets(session: Session, account_id: AccountId, *, vault: Vault) -> None:
+    """Give an account's secrets, as they are now, to all that serve it; take others back."""
+    known = {(s.purpose, s.version) for s in secrets.open_secrets(session, vault, account_id)}
+    for gateway in repository.serving_gateways(session, account_id):
+        give_secrets(session, gateway, account_id, vault=vault)
+        feed_secrets.retract_others(session, gateway.id, account_id, known)
+
+
 def on_account_forgotten(
     session: Session, gateway_id: GatewayId, facts: Sequence[AccountForgotten]
 ) -> None:

@@ -36,9 +36,7 @@ def find(session: Session, caller: Caller, key: str, mark: str) -> IdempotencyKe
     return row
 
 
-def keep(
-    session: Session, caller: Caller, key: str, mark: str, *, status: int, body: Any
-) -> None:
+def keep(session: Session, caller: Caller, key: str, mark: str, *, status: int, body: Any) -> None:
     """Keep an answer, in the transaction of what it answers."""
     session.add(
         IdempotencyKey(
