@@ -36,6 +36,7 @@ PAGES: Final = (
     "control_plane.terminals.pages",
     "control_plane.users.pages",
     "control_plane.users.access_pages",
+    "control_plane.users.details_pages",
     "control_plane.imports.pages",
     "control_plane.profile.pages",
     "control_plane.roles.pages",
@@ -51,6 +52,7 @@ PAGES: Final = (
     "control_plane.portal.pages",
     "control_plane.tokens.pages",
     "control_plane.recovery.pages",
+    "control_plane.security.key_pages",
     "control_plane.rest.pages",
 )
 _MAX_BODY: Final = 4 * 1024 * 1024  # Documents never come this way.

@@ -203,6 +203,7 @@ def person_page(session: Session, user_id: UserId, form: Form) -> str:
         "users/show.html",
         user=user,
         form=form,
+        details=form if "display_name" in form.values else _details(user),
         cards=_cards(session, user_id),
         tokens=_tokens(session, user_id),
         groups=_groups(session, user_id),
@@ -213,6 +214,10 @@ def person_page(session: Session, user_id: UserId, form: Form) -> str:
             for role in words.in_order(roles.list_roles(session, tenant()))
         ],
     )
+
+
+def _details(user: Any) -> Form:
+    return Form({"display_name": user.display_name, "email": user.email})
 
 
 def _cards(session: Session, user_id: UserId) -> Sequence[Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from shared import cards
+from shared.ids import CardId, new_id
 from shared.messages.records import SecretRecord, gateway_stream
 from tests.support.people import CARD_KEY, People, people
 
@@ -18,7 +19,7 @@ def give_cards(site: People) -> None:
     for (name, number), key in zip(NUMBERS.items(), (CARD_KEY, NEW_KEY), strict=True):
         card = replace(
             next(iter(site.alder.cards.values())),
-            id=site.alder.users[name].id,
+            id=CardId(new_id()),
             user_id=site.alder.users[name].id,
             card_hash=cards.card_hash(key, number),
         )
