@@ -23,6 +23,15 @@ ServiceName = Literal[
 ]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,253}$", strip_whitespace=True)]
 
+# What goes to gateways is signed: only what is written one way on the wire, and not too deep.
+Plain = (
+    Annotated[bool, Field(strict=True)]
+    | Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]
+    | Annotated[str, StringConstraints(max_length=2000)]
+    | None
+)
+Option = Plain | Annotated[list[Plain], Field(max_length=1000)] | dict[str, Plain]
+
 
 class Service(Body):
     """One service that a gateway runs, and where it listens."""
@@ -30,7 +39,7 @@ class Service(Body):
     enabled: bool = True
     host: Host = "127.0.0.1"
     port: Port | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: Annotated[dict[str, Option], Field(max_length=100)] = Field(default_factory=dict)
 
 
 DEFAULT_SERVICES: Final[Mapping[ServiceName, Service]] = {
