@@ -29,7 +29,9 @@ class Section:
 
 
 # Some pages belong to the place where one finds them.
-_BELOW: Final = frozenset({("gateways", "sites"), ("customers", "vendor"), ("closing", "vendor")})
+_BELOW: Final = frozenset(
+    {("gateways", "sites"), ("customers", "vendor"), ("closing", "vendor"), ("api_docs", "keys")}
+)
 
 
 def sections() -> Sequence[Section]:
@@ -74,7 +76,7 @@ def _account() -> Iterator[tuple[str, Sequence[Place | None]]]:
         (
             _place(_("Settings"), "settings.show", Permission.SEE_SETTINGS),
             _place(_("Domains"), "domains.list_domains", Permission.SEE_SETTINGS),
-            _place(_("API"), "api_docs.show", Permission.SEE_SETTINGS),
+            _place(_("API keys"), "keys.list_keys", Permission.SEE_SETTINGS),
         ),
     )
     yield (_("Yours"), (_place(_("My jobs"), "portal.show", Permission.OWN_JOBS),))
@@ -101,7 +103,7 @@ def _vendor() -> Iterator[tuple[str, Sequence[Place | None]]]:
         _("Vendor"),
         (
             _place(_("Domains"), "domains.list_domains", Permission.SEE_SETTINGS),
-            _place(_("API"), "api_docs.show", Permission.SEE_SETTINGS),
+            _place(_("API keys"), "keys.list_keys", Permission.SEE_SETTINGS),
         ),
     )
 

@@ -55,7 +55,7 @@ from tests.support.primary_site import Site, live_a_day, primary_site, send_titl
 pytestmark = [pytest.mark.browser, pytest.mark.scaled]
 LISTS = (
     "/", "/jobs", "/printers", "/printers/new", "/users", "/users/new", "/sites", "/queues",
-    "/queues/new", "/roles", "/settings", "/audit", "/my", "/api-docs", "/groups", "/readers",
+    "/queues/new", "/roles", "/settings", "/audit", "/my", "/api-docs", "/api-keys", "/groups", "/readers",
     "/terminals", "/domains", "/me",
 )  # fmt: skip
 OF_VENDOR = ("/accounts", "/accounts/new", "/domains", "/users", "/roles", "/audit", "/me")

@@ -86,6 +86,9 @@ def _daily(site: Site, held: JobId) -> Iterator[Stop]:
     yield Stop("profile", "/me")
     yield Stop("account-menu", "/", then=lambda page: page.locator(".menu > summary").click())
     yield Stop("api-docs", "/api-docs")
+    yield Stop("api-keys", "/api-keys")
+    yield Stop("api-key-made", "/api-keys", then=_make_key)
+    yield Stop("api-key-refused", "/api-keys", then=_fill("name", "Report"))
 
 
 def _people(site: Site, things: dict[str, str]) -> Iterator[Stop]:
@@ -173,7 +176,7 @@ def _portal() -> Iterator[Stop]:
 def _empty() -> Iterator[Stop]:
     for name in (
         "jobs", "printers", "users", "sites", "queues", "readers", "terminals", "groups",
-        "roles", "domains", "audit", "settings",
+        "roles", "domains", "audit", "settings", "api-keys",
     ):  # fmt: skip
         yield Stop(f"empty-{name}", f"/{name}", "dogwood/dora")
     yield Stop("empty-now", "/", "dogwood/dora")
@@ -274,7 +277,7 @@ def _whose_it_is(page: Page) -> None:
 def _fill(field: str, text: str) -> Callable[[Page], None]:
     def act(page: Page) -> None:
         page.locator(f"#f-{field}").fill(text)
-        page.locator("form.form .btn-primary").click()
+        page.locator("main form:not(.acts) .btn-primary").click()
 
     return act
 
@@ -283,6 +286,12 @@ def _make_token(page: Page) -> None:
     form = page.locator("form[action$='/print-tokens']")
     form.locator("#f-name").fill(f"Label printer {next(_numbers)}")
     form.locator("button").click()
+
+
+def _make_key(page: Page) -> None:
+    page.locator("#f-name").fill(f"Monthly report {next(_numbers)}")
+    page.locator("input[value='jobs.see']").check()
+    page.locator("main form:not(.acts) .btn-primary").click()
 
 
 def _my_token(page: Page) -> None:
