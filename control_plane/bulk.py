@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -36,6 +37,7 @@ from control_plane.upsert import insert_for
 
 Row = Mapping[str, Any]
 _OLD: Final = "key_"  # prefix of the parameters that find a row
+_WAS: Final = "was_"  # prefix of what a column must still be
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -118,6 +120,32 @@ def update(
         session.connection().execute(statement.values(values), some)
 
 
+def compare_and_set(session: Session, model: type[Any], rows: Sequence[Row]) -> int:
+    """Change rows by their key, where the columns named ``was_...`` are still so.
+
+    Returns how many were.
+    """
+    table = _table(model)
+    if session.get_bind().dialect.name == "postgresql":
+        text = to_json(rows).decode()
+        sql = _compare_sql(table, tuple(rows[0]))
+        return session.connection().exec_driver_sql(sql, (text,)).rowcount
+    keys = [column.name for column in table.primary_key]
+    found = [name.removeprefix(_WAS) for name in rows[0] if name.startswith(_WAS)]
+    values = [n for n in rows[0] if n not in keys and not n.startswith(_WAS)]
+    statement = plain_update(table).where(
+        *(table.c[name] == bindparam(_OLD + name) for name in (*keys, *found))
+    )
+    given = [
+        {_OLD + name: row[name] for name in keys}
+        | {_OLD + name: row[_WAS + name] for name in found}
+        | {name: row[name] for name in values}
+        for row in rows
+    ]
+    statement = statement.values({name: bindparam(name) for name in values})
+    return session.connection().execute(statement, given).rowcount
+
+
 # --- PostgreSQL --------------------------------------------------------------------------------
 
 
@@ -131,15 +159,10 @@ def _by_json(
     """Send rows as one JSON text; False where the database or what is in them cannot have it."""
     if session.get_bind().dialect.name != "postgresql":
         return False
-    text_names = _clean_names(_table(model))
-    try:
-        text = json.dumps(rows, ensure_ascii=False, check_circular=False, default=_plain)
-        text.encode()
-        is_clean = "\\u0000" not in text
-    except UnicodeEncodeError:
-        is_clean = False
-    if not is_clean:
+    text = _quick_text(rows)
+    if text is None:
         # NUL and half characters: cleaned where a column is cleaned, else as parameters.
+        text_names = _clean_names(_table(model))
         cleaned = [
             {n: clean_text(v) if n in text_names and v is not None else v for n, v in row.items()}
             for row in rows
@@ -149,6 +172,18 @@ def _by_json(
             return False
     session.connection().exec_driver_sql(sql(_table(model), tuple(rows[0]), *details), (text,))
     return True
+
+
+def _quick_text(rows: Sequence[Row]) -> str | None:
+    """Rows as JSON; None where it has something that PostgreSQL does not take."""
+    for value in rows[0].values():
+        if isinstance(value, datetime):
+            _plain(value)  # One row has it as all others have it.
+    try:
+        text = to_json(rows).decode()
+    except PydanticSerializationError:  # half characters
+        return None
+    return None if "\\u0000" in text else text
 
 
 def _plain(value: Any) -> str:
@@ -203,8 +238,20 @@ def _update_sql(
     return f'UPDATE "{table.name}" AS old SET {sets} FROM {recordset} WHERE {where}'  # noqa: S608
 
 
+@functools.cache
+def _compare_sql(table: Table, names: tuple[str, ...]) -> str:
+    keys = [column.name for column in table.primary_key]
+    known = [*keys, *(name for name in names if name.startswith(_WAS))]
+    sets = ", ".join(f'"{name}" = new."{name}"' for name in names if name not in known)
+    where = " AND ".join(f'old."{name.removeprefix(_WAS)}" = new."{name}"' for name in known)
+    recordset = _recordset(table, names)
+    return f'UPDATE "{table.name}" AS old SET {sets} FROM {recordset} WHERE {where}'  # noqa: S608
+
+
 def _recordset(table: Table, names: tuple[str, ...]) -> str:
-    types = ", ".join(f'"{name}" {table.c[name].type.compile(_DIALECT)}' for name in names)
+    types = ", ".join(
+        f'"{name}" {table.c[name.removeprefix(_WAS)].type.compile(_DIALECT)}' for name in names
+    )
     return f"json_to_recordset(%s::json) AS new({types})"
 
 

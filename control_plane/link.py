@@ -119,7 +119,8 @@ class Link:
         """Name the threads without which there is no link."""
         own = {"broker"} if self._broker is not None else set()
         kept = {"broker roles"} if self._keeps_roles else set()
-        return frozenset({"ingest", "feed pusher", "attendance", *own, *kept})
+        ingest = self.listener.workers.names if self.listener is not None else {"ingest 1"}
+        return frozenset({"feed pusher", "attendance", *ingest, *own, *kept})
 
     def address(self) -> tuple[str, int]:
         """Where gateways come: the host and port of the broker."""

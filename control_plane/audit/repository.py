@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
@@ -44,8 +45,17 @@ def find_event(session: Session, tenant: Tenant, event_id: str) -> AuditEvent | 
     ).one_or_none()
 
 
-def lock_chains(session: Session, tenants: Collection[str]) -> dict[str, AuditChain]:
-    """Lock the ends of some chains, in one order for all; they are moved by whoever asked."""
+@dataclass(slots=True)
+class ChainEnd:
+    """Where a tenant's chain ends, while it is locked."""
+
+    tenant: str
+    seq: int
+    head: str
+
+
+def lock_chains(session: Session, tenants: Collection[str]) -> dict[str, ChainEnd]:
+    """Lock the ends of some chains, in one order for all."""
     found = _locked(session, tenants)
     missing = set(tenants) - {chain.tenant for chain in found}
     if missing:
@@ -55,10 +65,20 @@ def lock_chains(session: Session, tenants: Collection[str]) -> dict[str, AuditCh
     return {chain.tenant: chain for chain in found}
 
 
-def _locked(session: Session, tenants: Collection[str]) -> Sequence[AuditChain]:
-    query = select(AuditChain).where(bulk.among(session, AuditChain.tenant, tenants))
-    query = query.order_by(AuditChain.tenant).with_for_update()
-    return session.scalars(query.execution_options(populate_existing=True)).all()
+def _locked(session: Session, tenants: Collection[str]) -> list[ChainEnd]:
+    query = select(AuditChain.tenant, AuditChain.seq, AuditChain.head)
+    query = query.where(bulk.among(session, AuditChain.tenant, tenants))
+    return [
+        ChainEnd(tenant, seq, head)
+        for tenant, seq, head in session.execute(
+            query.order_by(AuditChain.tenant).with_for_update()
+        )
+    ]
+
+
+def move_chains(session: Session, ends: Sequence[ChainEnd]) -> None:
+    """Write where chains end now that were locked."""
+    bulk.update(session, AuditChain, [asdict(end) for end in ends])
 
 
 def known_ids(session: Session, ids: Collection[str]) -> set[tuple[str, str]]:

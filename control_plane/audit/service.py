@@ -8,7 +8,8 @@ transaction, after the feed's lock: every writer takes the two locks in the same
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -55,13 +56,12 @@ def record(
     at: datetime | None = None,
     event_id: str | None = None,
 ) -> AuditEvent:
-    """Add one row to a tenant's chain."""
+    """Add one row to a tenant's chain; inside ``together``, at its end."""
     now = utc_now()
-    link = repository.next_link(session, tenant)
     row = AuditEvent(
         id=event_id or new_id(),
         tenant=str(tenant),
-        seq=link.seq,
+        seq=0,
         event=event,
         outcome=outcome,
         at=_to_millisecond(at or now),
@@ -73,14 +73,56 @@ def record(
         subject_id=subject_id,
         source=clean_text(by.source),
         detail=dict(detail or {}),
-        previous=link.head,
+        previous="",
         hash="",
     )
-    row.hash = link_hash(row)
-    link.head = row.hash
-    session.add(row)
-    session.flush()
+    waiting = _waiting(session)
+    if waiting:
+        waiting[-1].append(row)
+    else:
+        _link(session, row)
+        session.flush()
     return row
+
+
+@contextmanager
+def together(session: Session) -> Iterator[None]:
+    """Link what is recorded inside at the end, one chain after the other in one order.
+
+    For transactions that speak of many tenants: two of them that locked the same chains as they
+    came would wait for each other. What fails inside takes its rows with it.
+    """
+    waiting = _waiting(session)
+    waiting.append([])
+    try:
+        yield
+        rows = waiting[-1]
+        if rows and len(waiting) == 1:
+            repository.lock_chains(session, {row.tenant for row in rows})
+    except BaseException:
+        waiting.pop()
+        raise
+    rows = waiting.pop()
+    if waiting:
+        waiting[-1].extend(rows)
+        return
+    for row in rows:
+        _link(session, row)
+    if rows:
+        session.flush()
+
+
+def _waiting(session: Session) -> list[list[AuditEvent]]:
+    """Rows that are not linked yet, one list for each ``together`` that is open."""
+    found: list[list[AuditEvent]] = session.info.setdefault("audit rows that wait", [])
+    return found
+
+
+def _link(session: Session, row: AuditEvent) -> None:
+    link = repository.next_link(session, tenants.from_text(row.tenant))
+    row.seq, row.previous = link.seq, link.head
+    row.hash = link.head = link_hash(row)
+    session.add(row)
 
 
 def _to_millisecond(moment: datetime) -> datetime:
@@ -116,23 +158,26 @@ def on_gateway_audit(session: Session, told: Sequence[Told]) -> None:
     by_tenant = _by_tenant(session, told)
     known = repository.known_ids(session, [fact.id for _, fact in told])
     rows, used = list[dict[str, Any]](), dict[tuple[AccountId, CardId], AuditRecorded]()
-    chains = repository.lock_chains(session, by_tenant)
     now = utc_now()
     for tenant, facts in by_tenant.items():
-        chain = chains[tenant]
         for gateway_id, fact in facts:
             if (tenant, fact.id) in known:
                 continue
             known.add((tenant, fact.id))
-            chain.seq += 1
-            row = _gateway_row(tenant, gateway_id, fact, now)
-            row |= {"seq": chain.seq, "previous": chain.head}
-            row["hash"] = chain.head = hash_of(row)
-            rows.append(row)
+            rows.append(_gateway_row(tenant, gateway_id, fact, now))
             _note_use(session, fact, used)
     cards.mark_all_used(session, used.values())
-    bulk.insert(session, AuditEvent, rows)
     session.flush()
+    # From here on nobody else links a row of these tenants: last, and for as short as can be.
+    others = {row.tenant for rows in _waiting(session) for row in rows}
+    chains = repository.lock_chains(session, {*by_tenant, *others})
+    for row in rows:
+        chain = chains[row["tenant"]]
+        chain.seq += 1
+        row |= {"seq": chain.seq, "previous": chain.head}
+        row["hash"] = chain.head = hash_of(row)
+    repository.move_chains(session, [chains[tenant] for tenant in by_tenant])
+    bulk.insert(session, AuditEvent, rows)
 
 
 def _by_tenant(session: Session, told: Sequence[Told]) -> dict[str, list[Told]]:
@@ -152,6 +197,13 @@ def _by_tenant(session: Session, told: Sequence[Told]) -> dict[str, list[Told]]:
             raise ForeignAuditError
         found.setdefault(owner, []).append((gateway_id, fact))
     return dict(sorted(found.items()))
+
+
+def lock_speakers(session: Session, ids: Collection[GatewayId]) -> None:
+    """Lock every chain that these gateways may add to, for who cannot do so at once."""
+    served = {str(tenants.account(account)) for _, account in gateways.ever_served(session, ids)}
+    homes = set(gateways.tenants_of(session, ids).values())
+    repository.lock_chains(session, served | homes)
 
 
 def _note_use(

@@ -32,6 +32,9 @@ _PLUGIN_FOLDERS: Final = (
     "/usr/local/lib",
 )
 _MAX_PACKET_BYTES: Final = 512 * 1024
+# Unacknowledged on their way to one client; gateways ask for fewer. What is in flight to a primary
+# is what it can apply in one transaction.
+MOST_IN_FLIGHT: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def config_text(
         "sys_interval 0",
         "set_tcp_nodelay true",
         f"max_packet_size {_MAX_PACKET_BYTES}",
-        "max_inflight_messages 100",
+        f"max_inflight_messages {MOST_IN_FLIGHT}",
         "max_queued_messages 2000",
         f"max_queued_bytes {64 * 1024 * 1024}",
         "max_keepalive 300",

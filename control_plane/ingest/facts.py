@@ -42,10 +42,11 @@ def receive_all(session: Session, batches: Sequence[tuple[GatewayId, Batch]]) ->
     Raises:
         MarkMovedError: A mark was not where it was read; nothing may be committed.
     """
-    found = marks.lock_marks(session, {gateway_id for gateway_id, _ in batches})
     places = {
-        key: _Place(mark.epoch, mark.upto_seq, mark.chain, mark.upto_seq + 1)
-        for key, mark in found.items()
+        (gateway_id, lane): _Place(epoch, seq, chain, seq + 1)
+        for gateway_id, lane, epoch, seq, chain in marks.lock_ends(
+            session, {gateway_id for gateway_id, _ in batches}
+        )
     }
     acks, fresh = list[Ack](), list[tuple[GatewayId, Batch]]()
     for gateway_id, batch in batches:

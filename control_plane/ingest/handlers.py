@@ -79,7 +79,8 @@ def apply(session: Session, rows: Sequence[tuple[GatewayId, RowText]]) -> None:
             raise UnknownFactError(row.kind)
         fact = codec.from_plain(FACTS[row.kind], row.body, f"row {row.seq}")
         by_handler[handler].append((gateway_id, fact))
-    for handler, told in by_handler.items():
-        if told:
-            handler(session, told)
-    session.flush()
+    with audit.together(session):
+        for handler, told in by_handler.items():
+            if told:
+                handler(session, told)
+        session.flush()

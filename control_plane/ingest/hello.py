@@ -41,6 +41,7 @@ from shared.messages.records import account_stream, gateway_stream
 log = logging.getLogger(__name__)
 
 _BOOTS_KEPT: Final = timedelta(days=30)
+_ASKED: Final = "asked"  # the Hello of a start that is over, which was to be said anew
 TWO_BOXES: Final = "two boxes use this gateway's identity in turns"
 
 
@@ -79,9 +80,10 @@ class Reception:
         """Answer a Hello: marks, positions of the streams, the time."""
         session, now = self._session, self._now
         known = self._halts.get(gateway_id)
-        halt = known[0] if known else self._note_boot(gateway_id, said)
-        if known:
-            self._keep_boot(gateway_id, said)  # So that a person sees both, and which still calls.
+        boot = self._keep_boot(gateway_id, said)  # So that a person sees all that still call.
+        if not known and self._may_be_late(gateway_id, boot, said):
+            return Greeting(self._say_it_anew(said), is_halted=True)
+        halt = known[0] if known else self._note_twin(gateway_id, boot)
         lanes, events = {}, []
         for lane in Lane:
             lane_said = said.lanes.get(lane.value)
@@ -158,11 +160,35 @@ class Reception:
         streams = self._streams[gateway_id]
         return {name: self._positions[name] for name in streams if name in self._positions}
 
-    def _note_boot(self, gateway_id: GatewayId, said: Hello) -> GatewayHalt | None:
-        """Remember the start of an agent. One that another followed and is back is a twin."""
+    def _is_newest(self, gateway_id: GatewayId, boot: GatewayBoot) -> bool:
+        return boot.ordinal == max(each.ordinal for each in self._boots[gateway_id])
+
+    def _may_be_late(self, gateway_id: GatewayId, boot: GatewayBoot, said: Hello) -> bool:
+        """Whether an old Hello is only heard late, from a primary that stood still with it.
+
+        A box that is there says another one when it is asked to.
+        """
+        asked = boot.said.get(_ASKED)
+        if self._is_newest(gateway_id, boot):
+            boot.said = {name: value for name, value in boot.said.items() if name != _ASKED}
+            return False
+        boot.said = {**boot.said, _ASKED: said.hello_id}
+        return asked in {None, said.hello_id}
+
+    def _say_it_anew(self, said: Hello) -> HelloAnswer:
+        return HelloAnswer(
+            v=VERSION,
+            hello_id=said.hello_id,
+            time=self._now,
+            primary_epoch=self._primary_epoch,
+            lanes={},
+            streams={},
+        )
+
+    def _note_twin(self, gateway_id: GatewayId, boot: GatewayBoot) -> GatewayHalt | None:
+        """Park a gateway where a start that another one followed is back: two boxes live."""
         session, now = self._session, self._now
-        boot = self._keep_boot(gateway_id, said)
-        if boot.ordinal == max(each.ordinal for each in self._boots[gateway_id]):
+        if self._is_newest(gateway_id, boot):
             return None
         halt = GatewayHalt(gateway_id=gateway_id, reason=TWO_BOXES, at=now)
         session.add(halt)
@@ -176,12 +202,14 @@ class Reception:
         boots = self._boots.setdefault(gateway_id, [])
         known = next((boot for boot in boots if boot.boot_id == said.boot_id), None)
         facts = said.lanes.get(Lane.FACTS.value)
-        told = {
+        told: dict[str, str | int] = {
             "version": said.agent_version[:40],
             "clock": said.time.isoformat(timespec="seconds"),
             "rows": facts.next_seq - 1 if facts else 0,
         }
         if known is not None:
+            if _ASKED in known.said:
+                told[_ASKED] = known.said[_ASKED]
             known.seen_at, known.said = now, told
             return known
         for old in [old for old in boots if old.seen_at < now - _BOOTS_KEPT]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from control_plane import bulk
@@ -65,6 +65,23 @@ def lock_marks(
     return {(mark.gateway_id, Lane(mark.lane)): mark for mark in session.scalars(query)}
 
 
+def lock_ends(
+    session: Session, ids: Collection[GatewayId]
+) -> list[tuple[GatewayId, Lane, str, int, str]]:
+    """The same for those who apply rows: gateway, lane, epoch, number and chain of each."""
+    columns = (LaneMark.gateway_id, LaneMark.lane, LaneMark.epoch, LaneMark.upto_seq)
+    query = (
+        select(*columns, LaneMark.chain)
+        .where(bulk.among(session, LaneMark.gateway_id, ids))
+        .order_by(LaneMark.gateway_id, LaneMark.lane)
+        .with_for_update()
+    )
+    return [
+        (gateway_id, Lane(lane), epoch, seq, chain)
+        for gateway_id, lane, epoch, seq, chain in session.execute(query)
+    ]
+
+
 def find_mark(session: Session, gateway_id: GatewayId, lane: Lane) -> LaneMark | None:
     """Read and lock one mark."""
     return lock_marks(session, {gateway_id}).get((gateway_id, lane))
@@ -74,29 +91,24 @@ def advance(session: Session, moves: Sequence[Move]) -> bool:
     """Move marks, one move each; False where somebody else moved one of them."""
     if not moves:
         return True
-    first = bindparam("first", type_=LaneMark.upto_seq.type)
-    moved = session.connection().execute(
-        update(LaneMark.__table__)  # type: ignore[arg-type]
-        .where(
-            LaneMark.gateway_id == bindparam("mark_gateway_id"),
-            LaneMark.lane == bindparam("mark_lane"),
-            LaneMark.epoch == bindparam("mark_epoch"),
-            LaneMark.upto_seq == first - 1,
-        )
-        .values(upto_seq=bindparam("upto"), chain=bindparam("after"), changed_at=utc_now()),
+    now = utc_now()
+    moved = bulk.compare_and_set(
+        session,
+        LaneMark,
         [
             {
-                "mark_gateway_id": move.gateway_id,
-                "mark_lane": move.lane.value,
-                "mark_epoch": move.epoch,
-                "first": move.first,
-                "upto": move.upto,
-                "after": move.chain.hex(),
+                "gateway_id": move.gateway_id,
+                "lane": move.lane.value,
+                "was_epoch": move.epoch,
+                "was_upto_seq": move.first - 1,
+                "upto_seq": move.upto,
+                "chain": move.chain.hex(),
+                "changed_at": now,
             }
             for move in moves
         ],
     )
-    return moved.rowcount == len(moves)
+    return moved == len(moves)
 
 
 def on_hello(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHello) -> Decision:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from control_plane import bulk
+from control_plane.audit import service as audit
 from control_plane.database import utc_now
 from control_plane.ingest import handlers
 from control_plane.ingest.models import ParkedRow
@@ -42,6 +43,8 @@ def apply_or_park(session: Session, batches: Sequence[tuple[GatewayId, Batch]]) 
     rows = [(gateway_id, row) for gateway_id, batch in batches for row in batch.rows]
     if not waiting and _try(session, rows) is None:
         return 0
+    # From here on piece by piece, which would lock the chains of the audit in any order.
+    audit.lock_speakers(session, {gateway_id for gateway_id, _ in batches})
     count = 0
     for gateway_id, batch in batches:
         mine = waiting.setdefault(gateway_id, set())

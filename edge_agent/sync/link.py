@@ -380,6 +380,10 @@ class Link:
             self._primary_time = answer.time, self._parts.clock.monotonic()
             self._commands.primary_epoch = answer.primary_epoch
             self._trust(answer.signing_keys)
+            if not answer.lanes:
+                # An earlier box of this name spoke last, says the primary: are we really here?
+                self._greeting.begin()
+                return
             self._beat()
             self._known_released = answer.known_released
             for name, mark in answer.lanes.items():

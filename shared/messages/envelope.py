@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -117,17 +117,17 @@ def encode_batch(header: BatchHeader, rows: Sequence[bytes]) -> bytes:
     return zlib.compress(payload, 6) if len(payload) > _COMPRESS_ABOVE else payload
 
 
-def decode_batch(payload: bytes) -> Batch:
-    """Read a payload.
+def decode_batch(payload: bytes, loads: Callable[[bytes], Any] = codec.loads) -> Batch:
+    """Read a payload; ``loads`` reads JSON as ``codec.loads`` does, and may be quicker.
 
     Raises:
         MessageError: It is not one unbroken run of rows, or too large.
     """
     lines = unpack(payload).split(b"\n")
-    header = codec.from_plain(BatchHeader, codec.loads(lines[0]), "header")
+    header = codec.from_plain(BatchHeader, loads(lines[0]), "header")
     _check_header(header, len(lines) - 1)
-    rows = tuple(_read_row(header.first + n, raw) for n, raw in enumerate(lines[1:]))
-    return Batch(header, rows)
+    rows = [_read_row(seq, raw, loads) for seq, raw in enumerate(lines[1:], header.first)]
+    return Batch(header, tuple(rows))
 
 
 def unpack(payload: bytes, limit: int = MAX_PLAIN_BYTES) -> bytes:
@@ -195,8 +195,8 @@ def check_epoch(text: str, where: str) -> None:
         raise MessageError(where, "should be 32 hex digits")
 
 
-def _read_row(seq: int, raw: bytes) -> RowText:
-    value = codec.loads(raw)
+def _read_row(seq: int, raw: bytes, loads: Callable[[bytes], Any]) -> RowText:
+    value = loads(raw)
     if type(value) is not dict or value.get("seq") != seq:
         raise MessageError(f"row {seq}", "is out of place")
     kind, entity, at = value.get("kind"), value.get("entity"), value.get("at")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from control_plane.audit.models import AuditEvent
 from control_plane.database import Database
 from control_plane.gateways import service as gateways
 from control_plane.ingest import facts, marks
-from control_plane.ingest.listener import LinkSettings, Listener, Message
+from control_plane.ingest.inbox import Inbox, Message
+from control_plane.ingest.listener import LinkSettings, Listener
+from control_plane.ingest.receiving import Receiver
+from control_plane.ingest.worker import Worker
 from control_plane.pki.certificates import CertificateFiles
 from control_plane.vault import Vault
 from shared.clock import SystemClock
@@ -67,6 +71,16 @@ def a_listener(database: Database, folder: Path) -> Listener:
     files = CertificateFiles(folder / "certificate", folder / "key")
     settings = LinkSettings(1, "primary-1", files, folder / "ca.pem")
     return Listener(settings, database, Signer(b"k" * 32))
+
+
+def a_receiver(database: Database, folder: Path, says: list[Ack]) -> Receiver:
+    """One whose words are kept in ``says``."""
+
+    def say_it(_gateway: GatewayId, _what: Down, ack: Any) -> bool:
+        says.append(ack)
+        return True
+
+    return Receiver(database, say_it, a_listener(database, folder).pusher, "primary-1")
 
 
 class Refusing:
@@ -138,24 +152,18 @@ def test_a_mark_that_somebody_else_moved_is_not_moved_back(
 
 
 def test_what_was_not_committed_is_not_acknowledged(
-    database: Database, gateway: GatewayId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, gateway: GatewayId, tmp_path: Path
 ) -> None:
     header = BatchHeader(1, LANE, EPOCH, 1, envelope.chain_start(gateway, LANE, EPOCH).hex())
     payload = envelope.encode_batch(header, [a_row(1, "seen.1")])
-    listener, said = a_listener(database, tmp_path), list[Ack]()
-
-    def say_it(_to: GatewayId, _what: Down, ack: Any) -> bool:
-        said.append(ack)
-        return True
-
-    monkeypatch.setattr(listener, "say", say_it)
+    said = list[Ack]()
+    receiver = a_receiver(database, tmp_path, said)
     message = Message(gateway, Up.FACTS, Delivery("", payload, lambda: None))
-    listener._database = Refusing(database)  # type: ignore[assignment]
+    refusing = replace(receiver, database=Refusing(database))  # type: ignore[arg-type]
     with pytest.raises(OperationalError):
-        listener.process([message])
+        refusing.process([message])
     assert (said, seen(database)) == ([], [])
-    listener._database = database
-    listener.process([message])
+    receiver.process([message])
     assert ([ack.upto_seq for ack in said], seen(database)) == ([1], ["seen.1"])
 
 
@@ -170,46 +178,35 @@ def test_each_process_has_a_share_group_that_nobody_can_guess(
     assert all(len(group) == 32 for group in groups)
 
 
-def a_voice(says: list[Ack]) -> Callable[[GatewayId, Down, Ack], bool]:
-    """A listener's ``say`` that keeps what it was given."""
-
-    def say_it(_gateway: GatewayId, _what: Down, ack: Ack) -> bool:
-        says.append(ack)
-        return True
-
-    return say_it
-
-
 def test_a_batch_that_overtook_another_is_looked_at_again_before_it_is_asked_for(
-    database: Database, gateway: GatewayId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, gateway: GatewayId, tmp_path: Path
 ) -> None:
     """Two primaries share a gateway's batches: the one before may be on its way at the other."""
     start = envelope.chain_start(gateway, LANE, EPOCH)
     rows = [a_row(n, f"seen.{n}") for n in (1, 2)]
     says: list[Ack] = []
     done: list[str] = []
-    listener = a_listener(database, tmp_path)
-    monkeypatch.setattr(listener, "say", a_voice(says))
+    worker = Worker(a_receiver(database, tmp_path, says).process, "ingest", Inbox())
     header = BatchHeader(1, LANE, EPOCH, 2, envelope.chain_next(start, rows[0]).hex())
     payload = envelope.encode_batch(header, rows[1:])
     message = Message(gateway, Up.FACTS, Delivery("", payload, lambda: done.append("second")))
-    listener.process([message])
+    assert worker.inbox.put(message)
+    worker.step()
     assert (says, done) == ([], [])
     say(database, gateway, rows[:1], first=1, prev=start)  # The other primary's.
-    listener.process(listener._take())
+    worker.step()
     assert [ack.upto_seq for ack in says] == [2]
     assert (done, seen(database)) == (["second"], ["seen.1", "seen.2"])
 
 
 def test_what_is_really_missing_is_asked_for_after_a_moment(
-    database: Database, gateway: GatewayId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, gateway: GatewayId, tmp_path: Path
 ) -> None:
     start = envelope.chain_start(gateway, LANE, EPOCH)
     says: list[Ack] = []
-    listener = a_listener(database, tmp_path)
-    monkeypatch.setattr(listener, "say", a_voice(says))
+    receiver = a_receiver(database, tmp_path, says)
     header = BatchHeader(1, LANE, EPOCH, 2, start.hex())
     payload = envelope.encode_batch(header, [a_row(2, "seen.2")])
     delivery = Delivery("", payload, lambda: None)
-    listener.process([Message(gateway, Up.FACTS, delivery, time.monotonic() - 1)])
+    assert not receiver.process([Message(gateway, Up.FACTS, delivery, time.monotonic() - 1)])
     assert [(ack.upto_seq, ack.want) for ack in says] == [(0, 1)]

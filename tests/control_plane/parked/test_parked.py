@@ -168,14 +168,14 @@ def test_the_neighbour_sees_and_settles_nothing(site: Site, ada: Desk, cleo: Des
 # --- two boxes ------------------------------------------------------------------------------------
 
 
-def greet(site: Site, boot_id: str, rows: int) -> bool:
+def greet(site: Site, boot_id: str, rows: int, hello_id: str = "") -> bool:
     """Say Hello as one box; tells whether it may go on."""
     gateway_id = GatewayId(site.town.alder.gateway.id)
     start = envelope.chain_start(gateway_id, Lane.FACTS, EPOCH)
     lane = LaneHello(EPOCH, 1, start.hex(), 1)
     if rows:
         lane = LaneHello(EPOCH, rows + 1, "a" * 64, 1)
-    said = Hello(1, new_id(), boot_id, "0.1.0", utc_now(), {Lane.FACTS.value: lane})
+    said = Hello(1, hello_id or new_id(), boot_id, "0.1.0", utc_now(), {Lane.FACTS.value: lane})
     with site.parts.database.writing() as session:
         reception = hello.Reception(session, {gateway_id}, saying_hello={gateway_id})
         return not reception.answer(gateway_id, said).is_halted
@@ -184,7 +184,26 @@ def greet(site: Site, boot_id: str, rows: int) -> bool:
 def two_boxes(site: Site) -> None:
     assert greet(site, "original-box", 0)
     assert greet(site, "copied-box", 0)
+    assert not greet(site, "original-box", 7)  # It is asked to say it anew: it may be heard late.
     assert not greet(site, "original-box", 7)
+
+
+def is_halted(site: Site) -> bool:
+    with site.parts.database.reading() as session:
+        return session.get(GatewayHalt, site.town.alder.gateway.id) is not None
+
+
+def test_an_old_hello_that_is_heard_late_parks_nobody(site: Site) -> None:
+    """A primary stood still with it while the agent started anew and spoke to another one."""
+    assert greet(site, "first-start", 0, "late")
+    assert greet(site, "second-start", 0)
+    for _ in range(3):  # The same Hello, which was said again until it was answered.
+        assert not greet(site, "first-start", 0, "late")
+    assert not is_halted(site)
+    assert greet(site, "second-start", 0)
+    assert not greet(site, "first-start", 0, "of now")  # The twin: a box that is really there.
+    assert is_halted(site)
+    assert not greet(site, "second-start", 0)
 
 
 def test_a_person_chooses_which_of_two_boxes_is_the_gateway(site: Site, ada: Desk) -> None:
@@ -206,8 +225,8 @@ def test_if_the_wrong_box_was_switched_off_both_are_parked_again(site: Site, ada
     two_boxes(site)
     ada.send(path(site, "choose"), {"boot_id": "original-box"})
     assert not greet(site, "copied-box", 0)
-    with site.parts.database.reading() as session:
-        assert session.get(GatewayHalt, site.town.alder.gateway.id) is not None
+    assert not greet(site, "copied-box", 0)
+    assert is_halted(site)
     ada.send(path(site, "choose"), {"boot_id": "copied-box"})
     assert greet(site, "copied-box", 0)
 
