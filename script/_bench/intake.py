@@ -20,13 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import cups
-import load
-import processes
-import spoolhouse
-import table
+from script._bench import cups, load, processes, spoolhouse, table
 
 SMALL = 6 * 1024
 LARGE = 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from load import Load
+from script._bench.load import Load
 
 BOOK = Path(__file__).resolve().parent.parent.parent / "docs" / "benchmarks.md"
 MOST_MEGABYTES = 200

@@ -19,9 +19,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
-
-import table
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -48,6 +45,7 @@ from control_plane.users.schemas import NewUser
 from control_plane.vault import Vault
 from control_plane.vendors import service as vendors
 from control_plane.vendors.schemas import NewVendor
+from script._bench import table
 from shared.ids import AccountId, GatewayId, JobId, PrinterId, QueueId, UserId, new_id
 from shared.job_states import Hold, JobState
 from shared.messages.events import JobCounted, JobReceived, Source
@@ -217,14 +215,13 @@ def _multiply_jobs(
         f"ELSE {int(JobState.COMPLETED)} END",
         "received_at": "t.received_at - n * interval '2 minutes'",
     }
-    it = {"it": job_id}
     multiply(
         session, Job, "t.id = :it", last=sent - 1, values=values, user=user_id,
-        printer=printer_id, **it,
+        printer=printer_id, it=job_id,
     )  # fmt: skip
     for model in (JobEvent, JobCount):
         of_job = {"job_id": nth("t.job_id")}
-        multiply(session, model, "t.job_id = :it", last=sent - 1, values=of_job, **it)
+        multiply(session, model, "t.job_id = :it", last=sent - 1, values=of_job, it=job_id)
 
 
 def _measure(browser: Browser, path: str, name: str, times: int) -> tuple[str, list[float]]:
