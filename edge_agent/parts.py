@@ -67,7 +67,7 @@ class Parts:
         await self.jobs.start()
         # Before the first fact: the chain of the outbox begins with whose it is.
         await self.jobs.store.submit(lambda tx: outbox.identify(tx.connection, self.gateway_id))
-        self.jobs.on_changed(self._on_job_changed)
+        self.jobs.listeners.on_changed(self._on_job_changed)
 
     async def stop(self) -> None:
         """Close what is open; what is committed stays."""

@@ -53,7 +53,7 @@ class StorageService:
         self._handing_on: set[asyncio.Task[None]] = set()
         self._untaken: set[JobId] = set()
         self._again: asyncio.Task[None] | None = None
-        jobs.on_pending(self._on_pending)
+        jobs.listeners.on_pending(self._on_pending)
 
     async def start(self) -> None:
         self._calls.register(ListWaitingJobs, self._list_waiting)

@@ -100,7 +100,7 @@ class IppServer:
             self._limits,
             identify,
         )
-        jobs.on_changed(subscriptions.on_job_changed)
+        jobs.listeners.on_changed(subscriptions.on_job_changed)
         board.on_change(self._on_queue_changed)
         self._host, self._port, self._tls = host, port, tls
         self._open: HttpPort | None = None

@@ -70,8 +70,8 @@ class Runner:
         self._canceling: set[asyncio.Task[None]] = set()
         self._running = False
         self._order = LineOrder(order_path)
-        service.on_canceled(self._on_canceled)
-        service.on_reordered(self._on_reordered)
+        service.listeners.on_canceled(self._on_canceled)
+        service.listeners.on_reordered(self._on_reordered)
 
     async def start(self) -> None:
         """Recover: what was pending runs, what was being sent is asked for at its printer."""

@@ -6,13 +6,14 @@ A change that lost a race raises ``IllegalTransitionError`` with the state that 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from edge_agent.jobs import queries, words
 from edge_agent.jobs.changes import Changer
 from edge_agent.jobs.counting import Counter, Counting
 from edge_agent.jobs.errors import DocumentGoneError, IllegalTransitionError, JobNotFoundError
 from edge_agent.jobs.incoming import Incoming
+from edge_agent.jobs.listeners import Listeners
 from edge_agent.jobs.model import Actor, Document, Job, NewJob
 from edge_agent.jobs.receiving import Body, Judge, Receiver
 from edge_agent.jobs.recovery import recover
@@ -36,10 +37,7 @@ class JobService:
         self.store = store
         self.spool = spool
         self.clock = clock
-        self._on_pending: list[Callable[[Job], None]] = []
-        self._on_changed: list[Callable[[Job], None]] = []
-        self._on_canceled: list[Callable[[Job], None]] = []
-        self._on_reordered: list[Callable[[Job, Job | None], Awaitable[None]]] = []
+        self.listeners = Listeners()
         self.changer = Changer(clock.now, self._tell, spool.erase_soon)
         self.incoming = Incoming(clock)
         self._receiver = Receiver(store, spool, clock, self.changer, self.incoming)
@@ -215,6 +213,16 @@ class JobService:
         d = document
         return self.spool.open(d.account_id, d.job_id, d.number, d.location, d.recipients)
 
+    def figures(self) -> Mapping[str, int | str]:
+        """Tell counts for the health page."""
+        return {
+            **self.store.look(queries.figures),
+            "free_bytes": self.spool.free_bytes(),
+            "segments": len(self.spool.segments),
+            "day_keys": len(self.spool.keys),
+            "to_count": len(self.counting),
+        }
+
     # --- changing -----------------------------------------------------------------------------
 
     async def release(
@@ -289,7 +297,7 @@ class JobService:
                 reasons=("job-canceled-by-user",),
             )
             if job.state in (JobState.PROCESSING, JobState.PROCESSING_STOPPED):
-                tx.after_commit(lambda: _call(self._on_canceled, done))
+                tx.after_commit(lambda: self.listeners.tell_canceled(done))
             return done
 
         return await self.store.submit(work)
@@ -359,41 +367,12 @@ class JobService:
         """Erase jobs, documents and keys of an account; returns how many documents there were."""
         return await self.retention.forget_account(account_id)
 
-    # --- told to others -----------------------------------------------------------------------
-
-    def on_pending(self, callback: Callable[[Job], None]) -> None:
-        """Call back when a job has become pending with a printer; on the event loop."""
-        self._on_pending.append(callback)
-
-    def on_changed(self, callback: Callable[[Job], None]) -> None:
-        """Call back after every committed change of a job (for terminals); on the event loop."""
-        self._on_changed.append(callback)
-
-    def figures(self) -> Mapping[str, int | str]:
-        """Tell counts for the health page."""
-        return {
-            **self.store.look(queries.figures),
-            "free_bytes": self.spool.free_bytes(),
-            "segments": len(self.spool.segments),
-            "day_keys": len(self.spool.keys),
-            "to_count": len(self.counting),
-        }
-
-    def on_canceled(self, callback: Callable[[Job], None]) -> None:
-        """Call back when a job was canceled while it was being printed; on the event loop."""
-        self._on_canceled.append(callback)
-
-    def on_reordered(self, callback: Callable[[Job, Job | None], Awaitable[None]]) -> None:
-        """Call back when a pending job is to come after another one, or next."""
-        self._on_reordered.append(callback)
-
     async def reorder(self, job: Job, *, after: Job | None) -> None:
         """Let a pending job come after another one in its printer's line; None: next.
 
         The order is on disk when this returns.
         """
-        for callback in self._on_reordered:
-            await callback(job, after)
+        await self.listeners.tell_reordered(job, after)
 
     def _lift(self, tx: Transaction, job: Job, hold: Hold, actor: Actor, says: str) -> Job:
         holds = job.holds - {hold}
@@ -410,13 +389,6 @@ class JobService:
         return note
 
     def _tell(self, job: Job) -> None:
-        _call(self._on_changed, job)
-        if job.state is JobState.PENDING and job.printer_id is not None:
-            _call(self._on_pending, job)
-        elif job.state.is_final:
+        self.listeners.tell_changed(job)
+        if job.state.is_final:
             self.tapped_at.pop(job.id, None)
-
-
-def _call(callbacks: Sequence[Callable[[Job], None]], job: Job) -> None:
-    for callback in callbacks:
-        callback(job)

@@ -64,7 +64,7 @@ async def first_bytes(jobs: Jobs, times: int) -> str:
     def take(job: Job) -> None:
         runner.take(job.id, PRINTER)
 
-    jobs.service.on_pending(take)
+    jobs.service.listeners.on_pending(take)
     await runner.start()
     spans = []
     for number in range(times):

@@ -158,7 +158,7 @@ def print_on(jobs: JobService, paper: Path) -> Runner:
     """A runner whose printer's paper outlives it."""
     printer = Paper(paper)
     runner = Runner(jobs, lambda _: printer, a_printer_record)
-    jobs.on_pending(lambda job: take(runner, job))
+    jobs.listeners.on_pending(lambda job: take(runner, job))
     return runner
 
 

@@ -117,7 +117,7 @@ async def load(arguments: argparse.Namespace) -> None:
     options: dict[str, Any] = {"fatal": end_process, "segment_bytes": 256 * 1024}
     async with a_job_service(arguments.state, **options) as jobs:
         runner = Runner(jobs.service, lambda _: printer, a_printer_record)
-        jobs.service.on_pending(lambda job: take(runner, job))
+        jobs.service.listeners.on_pending(lambda job: take(runner, job))
         await runner.start()
         tell("ready")
         chance = random.Random(arguments.seed)

@@ -49,7 +49,7 @@ async def work(state: Path, uri: str) -> None:
     async with a_job_service(state) as jobs:
         driver = IppDriver(SystemClock(), unsent=lambda: unsent(jobs))
         runner = Runner(jobs.service, lambda _: driver, lambda _: a_record(uri))
-        jobs.service.on_pending(lambda job: take(runner, job))
+        jobs.service.listeners.on_pending(lambda job: take(runner, job))
         await runner.start()
         if await jobs.service.find(1) is None:
             job = await accept(jobs, PDF, claimed_name="ada")

@@ -48,7 +48,7 @@ async def a_house(folder: Path) -> AsyncIterator[House]:
         people, jobs = site.people, site.jobs.service
         people.feed.put(people.alder.stream, replace(people.direct, raw_port=raw_port))
         runner = Runner(jobs, lambda _: printer, a_printer_record)
-        jobs.on_pending(lambda job: take(runner, job))
+        jobs.listeners.on_pending(lambda job: take(runner, job))
         await runner.start()
         given = {"jobs": jobs, "directory": people.directory, "audit": site.audit}
         lpd = LpdServer(**given, port=0)  # type: ignore[arg-type]

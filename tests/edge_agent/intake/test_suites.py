@@ -55,7 +55,7 @@ async def a_printing_site(folder: Path) -> AsyncIterator[IntakeSite]:
                 assert job.printer_id is not None
                 runner.take(job.id, job.printer_id)
 
-            jobs.on_pending(print_it)
+            jobs.listeners.on_pending(print_it)
             await runner.start()
             try:
                 yield site

@@ -41,7 +41,7 @@ async def printing(
     printers = {PRINTER: printer, OTHER_PRINTER: other or FakePrinter()}
     async with a_job_service(state) as jobs:
         runner = Runner(jobs.service, lambda record: printers[record.id], a_printer_record)
-        jobs.service.on_pending(lambda job: take(runner, job))
+        jobs.service.listeners.on_pending(lambda job: take(runner, job))
         await runner.start()
         yield jobs, runner
         await runner.stop()
@@ -105,7 +105,7 @@ async def test_the_order_that_a_person_made_outlives_a_restart(
     away = FakePrinter(away="It is switched off.", retry_after_seconds=60)
     async with a_job_service(tmp_path) as jobs:
         runner = Runner(jobs.service, lambda _: away, a_printer_record, order_path=path)
-        jobs.service.on_pending(lambda job: take(runner, job))
+        jobs.service.listeners.on_pending(lambda job: take(runner, job))
         await runner.start()
         sent = [await accept(jobs, b"%d" % n) for n in range(4)]
         await jobs.service.release(ALDER, ADA, [], PRINTER, CARD)

@@ -109,7 +109,7 @@ async def check_one_that_fills_up(jobs: Jobs, disk: Path, offset: int) -> int:
 async def test_jobs_are_released_and_printed_while_the_disk_is_full(jobs: Jobs, disk: Path) -> None:
     printer = FakePrinter()
     runner = Runner(jobs.service, lambda _: printer, a_printer_record)
-    jobs.service.on_pending(lambda job: take(runner, job))
+    jobs.service.listeners.on_pending(lambda job: take(runner, job))
     await runner.start()
     accepted = await fill(jobs, (30_000,))
     fill_to_the_last_byte(disk / "ballast")

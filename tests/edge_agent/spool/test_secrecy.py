@@ -56,7 +56,7 @@ async def print_some(site: IntakeSite) -> int:
     """Let every third job out; gives how many came."""
     printer, jobs, ada = FakePrinter(), site.jobs.service, site.people.alder.users["ada"]
     runner = Runner(jobs, lambda _: printer, a_printer_record)
-    jobs.on_pending(lambda job: take(runner, job))
+    jobs.listeners.on_pending(lambda job: take(runner, job))
     await runner.start()
     held = [job.id for job in await jobs.list_jobs(site.people.alder.id, limit=1000)][::3]
     await jobs.release(site.people.alder.id, ada.id, held, site.people.printer_id, Actor("card"))
