@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from script._bench import cups, load, processes, spoolhouse, table
+from script._bench import cups, disk, load, processes, spoolhouse, table
 
 SMALL = 6 * 1024
 LARGE = 1024 * 1024
@@ -144,7 +144,7 @@ def main() -> int:
         bench.rows.append(table.memory("peak memory of the server", bench.peaks))
         # Told before the cleaning up, which takes minutes where a hundred thousand files are.
         text = table.draw_loads(("CUPS", "Spoolhouse"), bench.rows)
-        text += f"\n\n{table.draw_processors(bench.spent)}"
+        text += f"\n\n{_disk_alone(bench)}\n\n{table.draw_processors(bench.spent)}"
         print(f"{text}\n\n{(time.monotonic() - began) / 60:.1f} minutes", flush=True)
         if options.keep:
             table.keep("intake", _heading(options), text)
@@ -177,6 +177,17 @@ def _large_documents(bench: Bench) -> None:
         bench.measure("1 MB", LARGE, 4, 2.5)
         bench.huge()
         bench.note_peaks()
+
+
+def _disk_alone(bench: Bench) -> str:
+    with processes.resting(tuple(bench.ours.pids().values())):
+        rates = [
+            f"{disk.synced_files_per_second(bench.scratch, LARGE, writers) * LARGE / 1e6:,.0f} MB/s"
+            for writers in (1, 4)
+        ]
+    return (
+        f"The disk alone, files of 1 MB written and synced: {rates[0]}, four at a time {rates[1]}."
+    )
 
 
 def _options() -> argparse.Namespace:
