@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +21,10 @@ from edge_agent.enrolment import EnrolmentError, StillWaitingError
 from edge_agent.instance import AlreadyRunningError, InstanceLock, running_pid
 from edge_agent.settings import Settings, SettingsError, read_settings
 from edge_agent.sync import rehearsal
+from shared import i18n
 from shared.enrolment_code import CodeError, is_typed
 
+_ = i18n.gettext
 log = logging.getLogger("edge_agent")
 _STILL_WAITING = 3
 _INTERRUPTED = 130
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     asked = _parser().parse_args(arguments)
     os.umask(0o077)
+    # The gateway itself goes on saying to each person what is in their language.
+    if asked.run is not _run and not getattr(asked, "json", False):
+        i18n.set_reader(_language())
     try:
         status: int = asked.run(asked)
     except (SettingsError, EnrolmentError, CodeError, AlreadyRunningError) as error:
@@ -41,15 +45,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def _language() -> str:
+    """Tell which language whoever types here reads."""
+    names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return i18n.known_language(next((name for name in names if name), None))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="spoolhouse-agent", description="A Spoolhouse gateway: documents wait here, encrypted."
+        prog="spoolhouse-agent",
+        description="A Spoolhouse gateway: documents wait here, encrypted, until somebody collects"
+        " them.",
+        epilog="First time: spoolhouse-agent enrol --code CODE, with the code that the primary's"
+        " pages show; then spoolhouse-agent run. Something is wrong: spoolhouse-agent doctor.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     enrol = commands.add_parser("enrol", help="become a gateway of a primary, by a one-time code")
     enrol.add_argument(
-        "--code", help="the code that the primary shows; none: go on waiting for approval"
+        "--code",
+        help="the code that the primary shows; without it, go on waiting for approval",
     )
     enrol.add_argument(
         "--wait",
@@ -59,27 +74,33 @@ def _parser() -> argparse.ArgumentParser:
         help="how long to wait for approval (default: %(default)g)",
     )
     enrol.add_argument(
-        "--primary", metavar="URL", help="another address of the same primary; of a typed code, its"
+        "--primary",
+        metavar="URL",
+        help="reach the primary at this address; needed with a code that was typed by hand",
     )
     enrol.add_argument(
         "--ca-fingerprint",
         metavar="DIGITS",
-        help="of a typed code: the primary's, as its page says",
+        help="the primary's fingerprint from its page, where nobody can answer whether it is right",
     )
     enrol.set_defaults(run=_enrol)
 
-    run = commands.add_parser("run", help="run until SIGTERM")
-    run.add_argument("--log", choices=("text", "json"), help="overrides agent.toml")
+    run = commands.add_parser("run", help="run the gateway, until SIGTERM or Ctrl-C")
+    run.add_argument(
+        "--log", choices=("text", "json"), help="how the log is written, whatever agent.toml says"
+    )
     run.set_defaults(run=_run)
 
     status = commands.add_parser("status", help="tell how the running gateway is")
-    status.add_argument("--json", action="store_true")
+    status.add_argument("--json", action="store_true", help="answer as JSON")
     status.set_defaults(run=_status)
 
-    examine = commands.add_parser("doctor", help="look for what is wrong, and say the cure")
-    examine.add_argument("--json", action="store_true")
+    examine = commands.add_parser("doctor", help="look for what is wrong, and say what helps")
+    examine.add_argument("--json", action="store_true", help="answer as JSON")
     examine.set_defaults(run=_doctor)
-    rehearse = commands.add_parser("rehearsal", help="tell of a rehearsal of a cut line, or end it")
+    rehearse = commands.add_parser(
+        "rehearsal", help="tell whether a rehearsal of a cut line goes on here, or end it"
+    )
     rehearse.add_argument("act", nargs="?", choices=("status", "end"), default="status")
     rehearse.set_defaults(run=_rehearsal)
     for command in (enrol, run, status, examine, rehearse):
@@ -105,10 +126,14 @@ def _enrol(asked: argparse.Namespace) -> int:
             print(f"spoolhouse-agent: {error}", file=sys.stderr)
             return _STILL_WAITING
         except KeyboardInterrupt:
-            print("ended; what was asked is kept: enrol without --code goes on", file=sys.stderr)
+            said = _("ended; what was asked is kept: enrol without --code goes on")
+            print(said, file=sys.stderr)
             return _INTERRUPTED
-    print(f"enrolled as gateway {settings.gateway_id} of {settings.primary_url}")
-    print(f"fingerprint of the primary: {enrolment.authority_fingerprint(asked.state)}")
+    digits = enrolment.authority_fingerprint(asked.state)
+    ours = {"gateway": settings.gateway_id, "primary": settings.primary_url}
+    print(_("enrolled as gateway %(gateway)s of %(primary)s", **ours))
+    print(_("fingerprint of the primary: %(digits)s", digits=digits))
+    print(_("next: spoolhouse-agent run"))
     return 0
 
 
@@ -154,34 +179,40 @@ def _status(asked: argparse.Namespace) -> int:
     if asked.json:
         print(json.dumps({"running": pid is not None, "pid": pid, "health": report}, indent=1))
     elif pid is None:
-        print(f"gateway {settings.gateway_id} does not run")
+        print(_("gateway %(gateway)s does not run", gateway=settings.gateway_id))
     else:
-        says = report["says"] if report else "runs; its health page is off"
-        print(f"gateway {settings.gateway_id} (pid {pid}): {says}")
+        told = str(report["says"]) if report else ""
+        says = _(told) if told else _("runs; its health page is off")
+        print(_("gateway %(gateway)s (pid %(pid)s): %(says)s",
+                gateway=settings.gateway_id, pid=pid, says=says))  # fmt: skip
     return 0 if pid is not None and (report is None or report["ok"]) else 3
 
 
 def _rehearsal(asked: argparse.Namespace) -> int:
     found = rehearsal.left_by_folder(asked.state)
     if found is None:
-        print("no rehearsal goes on here")
+        print(_("no rehearsal goes on here"))
         return 0 if asked.act == "status" else 3
     if asked.act == "end":
         rehearsal.ask_to_end(asked.state)
-        print("the rehearsal ends within a second; the line is used again")
+        print(_("the rehearsal ends within a second; the line is used again"))
         return 0
     left = int(found.get("left_seconds") or 0)
-    print(f"a rehearsal goes on since {found.get('began_at')}: the line is not used")
-    print(f"it ends by itself in about {left // 60} min {left % 60} s")
+    began_at = found.get("began_at")
+    print(_("a rehearsal goes on since %(began_at)s: the line is not used", began_at=began_at))
+    minutes, seconds = divmod(left, 60)
+    print(_("it ends by itself in about %(minutes)s min %(seconds)s s",
+            minutes=minutes, seconds=seconds))  # fmt: skip
     return 0
 
 
 def _doctor(asked: argparse.Namespace) -> int:
     findings = doctor.examine(asked.state)
     if asked.json:
-        print(json.dumps({"items": [asdict(finding) for finding in findings]}, indent=1))
+        print(json.dumps({"items": [finding.plain() for finding in findings]}, indent=1))
     for finding in [] if asked.json else findings:
-        print(f"{'ok ' if finding.ok else 'BAD'} {finding.what}: {finding.says}")
+        verdict = _("ok ") if finding.ok else _("BAD")
+        print(f"{verdict} {finding.what}: {finding.says}")
         if finding.cure:
-            print(f"    cure: {finding.cure}")
+            print("    " + _("what helps: %(cure)s", cure=finding.cure))
     return 0 if all(finding.ok for finding in findings) else 1

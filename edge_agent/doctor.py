@@ -8,8 +8,8 @@ import queue
 import socket
 import ssl
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -21,11 +21,13 @@ from edge_agent.enrolment import EnrolmentError, Identity
 from edge_agent.instance import running_pid
 from edge_agent.settings import Settings, SettingsError, read_settings
 from edge_agent.sync.replica import Replica
+from shared.i18n import gettext, mark
 from shared.messages import topics
 from shared.messages.enrolment import AUTHORITY_PATH
 from shared.messages.records import GatewayRecord, gateway_stream
 from shared.mqtt import Connection, Options
 
+_ = gettext
 SECONDS: Final = 5.0
 BUILT_AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 CLOCKS_MAY_DIFFER: Final = timedelta(minutes=5)
@@ -39,8 +41,24 @@ class Finding:
 
     what: str
     ok: bool
-    says: str
-    cure: str = ""
+    text: str  # a sentence with %(name)s places, so that it can be said in any language
+    cure_text: str = ""
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def says(self) -> str:
+        return _(self.text, **self.values)
+
+    @property
+    def cure(self) -> str:
+        return _(self.cure_text, **self.values) if self.cure_text else ""
+
+    def plain(self) -> dict[str, Any]:
+        """Write it for whoever asked, in words and with what they are made of."""
+        return {
+            "what": self.what, "ok": self.ok, "says": self.says, "cure": self.cure,
+            "text": self.text, "cure_text": self.cure_text, "values": dict(self.values),
+        }  # fmt: skip
 
 
 def examine(state_dir: Path) -> list[Finding]:
@@ -49,9 +67,10 @@ def examine(state_dir: Path) -> list[Finding]:
         settings = read_settings(state_dir)
         identity = enrolment.load(state_dir)
     except (SettingsError, EnrolmentError) as error:
-        cure = "spoolhouse-agent enrol --code CODE, with a new code from the primary"
-        return [Finding("enrolment", ok=False, says=str(error), cure=cure)]
-    found = [Finding("enrolment", ok=True, says=f"gateway {settings.gateway_id}")]
+        cure = mark("spoolhouse-agent enrol --code CODE, with a new code from the primary")
+        return [_said("enrolment", str(error), cure, ok=False)]
+    gateway = {"gateway": settings.gateway_id}
+    found = [Finding("enrolment", ok=True, text=mark("gateway %(gateway)s"), values=gateway)]
     found += [_clock(settings, identity), _certificate(identity), _room(state_dir)]
     found += [_runs(state_dir)]
     primary = urlsplit(settings.primary_url)
@@ -83,16 +102,17 @@ def ask_health(state_dir: Path, settings: Settings) -> dict[str, Any] | None:
 
 def _clock(settings: Settings, identity: Identity) -> Finding:
     now = datetime.now(UTC)
-    says = f"says {now:%Y-%m-%d %H:%M} UTC"
+    text, values = mark("says %(ours)s UTC"), {"ours": f"{now:%Y-%m-%d %H:%M}"}
     if now < BUILT_AT:
-        cure = "set the clock; until the line is up, the primary's signed time is used"
-        return Finding("clock", ok=False, says=says, cure=cure)
+        cure = mark("set the clock; until the line is up, the primary's signed time is used")
+        return Finding("clock", ok=False, text=text, cure_text=cure, values=values)
     theirs = _primary_time(settings, identity)
     if theirs is not None and abs(theirs - now) > CLOCKS_MAY_DIFFER:
-        says = f"{says}; the primary's says {theirs:%Y-%m-%d %H:%M}"
-        cure = "let a time server (NTP) set both clocks"
-        return Finding("clock", ok=False, says=says, cure=cure)
-    return Finding("clock", ok=True, says=says)
+        text = mark("says %(ours)s UTC; the primary's says %(theirs)s")
+        values["theirs"] = f"{theirs:%Y-%m-%d %H:%M}"
+        cure = mark("let a time server (NTP) set both clocks")
+        return Finding("clock", ok=False, text=text, cure_text=cure, values=values)
+    return Finding("clock", ok=True, text=text, values=values)
 
 
 def _primary_time(settings: Settings, identity: Identity) -> datetime | None:
@@ -107,41 +127,49 @@ def _primary_time(settings: Settings, identity: Identity) -> datetime | None:
 
 def _certificate(identity: Identity) -> Finding:
     ends, now = identity.expires_at, datetime.now(UTC)
-    says = f"valid until {ends:%Y-%m-%d}"
+    text, values = mark("valid until %(day)s"), {"day": f"{ends:%Y-%m-%d}"}
     if ends > now + ENDS_SOON:
-        return Finding("certificate", ok=True, says=says)
-    cure = "it is renewed by itself when the primary is reached; see primary below"
-    return Finding("certificate", ok=False, says=says, cure=cure)
+        return Finding("certificate", ok=True, text=text, values=values)
+    cure = mark("it is renewed by itself when the primary is reached; see primary below")
+    return Finding("certificate", ok=False, text=text, cure_text=cure, values=values)
 
 
 def _room(state_dir: Path) -> Finding:
     status = os.statvfs(state_dir)
     free = status.f_bavail * status.f_frsize
-    cure = "" if free > LOW_BYTES else "make room on this disk"
-    return Finding("room", ok=free > LOW_BYTES, says=f"{free >> 20} MB free", cure=cure)
+    cure = "" if free > LOW_BYTES else mark("make room on this disk")
+    text, values = mark("%(free)s MB free"), {"free": free >> 20}
+    return Finding("room", ok=free > LOW_BYTES, text=text, cure_text=cure, values=values)
 
 
 def _runs(state_dir: Path) -> Finding:
     pid = running_pid(state_dir)
     if pid is None:
-        return Finding("agent", ok=False, says="does not run", cure="spoolhouse-agent run")
-    return Finding("agent", ok=True, says=f"runs, pid {pid}")
+        text, cure = mark("does not run"), mark("start it: spoolhouse-agent run")
+        return Finding("agent", ok=False, text=text, cure_text=cure)
+    return Finding("agent", ok=True, text=mark("runs, pid %(pid)s"), values={"pid": pid})
 
 
 def _server(what: str, host: str, port: int, identity: Identity) -> Iterator[Finding]:
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        cure = f"make {host} known to this machine's name service"
-        yield Finding(what, ok=False, says=f"{host} has no address: {error.strerror}", cure=cure)
+        yield Finding(
+            what, ok=False, text=mark("%(host)s has no address: %(why)s"),
+            cure_text=mark("make %(host)s known to this machine's name service (DNS)"),
+            values={"host": host, "why": str(error.strerror)},
+        )  # fmt: skip
         return
     try:
         with socket.create_connection((host, port), SECONDS) as connection:
             yield from _handshake(what, host, connection, identity)
     except OSError as error:
-        cure = f"let TCP port {port} of {host} pass the firewall, and see that it runs"
-        says = f"{host}:{port} cannot be reached: {error.strerror or error}"
-        yield Finding(what, ok=False, says=says, cure=cure)
+        why = error.strerror or str(error)
+        cure = mark("let TCP port %(port)s of %(host)s pass the firewall, and see that it runs")
+        yield Finding(
+            what, ok=False, text=mark("%(host)s:%(port)s cannot be reached: %(why)s"),
+            cure_text=cure, values={"host": host, "port": port, "why": why},
+        )  # fmt: skip
 
 
 def _handshake(
@@ -149,15 +177,23 @@ def _handshake(
 ) -> Iterator[Finding]:
     try:
         with identity.tls().wrap_socket(connection, server_hostname=host) as secured:
-            yield Finding(what, ok=True, says=f"{host} answers with {secured.version()}")
+            values = {"host": host, "version": secured.version() or "TLS"}
+            text = mark("%(host)s answers with %(version)s")
+            yield Finding(what, ok=True, text=text, values=values)
     except ssl.SSLCertVerificationError as error:
-        cure = "see that the address belongs to the primary that this gateway was enrolled at"
-        says = f"{host} shows a certificate we do not believe: {error.verify_message}"
-        yield Finding(what, ok=False, says=says, cure=cure)
+        yield Finding(
+            what, ok=False, text=mark("%(host)s shows a certificate we do not believe: %(why)s"),
+            cure_text=mark(
+                "see that the address belongs to the primary that this gateway was enrolled at"
+            ),
+            values={"host": host, "why": error.verify_message},
+        )  # fmt: skip
     except ssl.SSLError as error:
-        says = f"{host} ended the handshake: {error.reason}"
-        cure = "look in the primary whether this gateway was revoked"
-        yield Finding(what, ok=False, says=says, cure=cure)
+        yield Finding(
+            what, ok=False, text=mark("%(host)s ended the handshake: %(why)s"),
+            cure_text=mark("look in the primary whether this gateway was revoked"),
+            values={"host": host, "why": str(error.reason)},
+        )  # fmt: skip
 
 
 def _role(state_dir: Path, settings: Settings, identity: Identity) -> Iterator[Finding]:
@@ -184,36 +220,45 @@ def _role(state_dir: Path, settings: Settings, identity: Identity) -> Iterator[F
     try:
         trouble = ended.get(timeout=SECONDS)
     except queue.Empty:
-        trouble = "it says nothing"
+        trouble = _("it says nothing")
     finally:
         connection.stop()
     if trouble:
-        cure = (
+        cure = mark(
             "look in the primary whether this gateway was revoked, and at what spoolhouse doctor "
             "says there of the broker's roles; a revoked gateway is enrolled again with a new code"
         )
-        yield Finding("role", ok=False, says=f"the broker does not let us in: {trouble}", cure=cure)
+        text = mark("the broker does not let us in: %(why)s")
+        yield Finding("role", ok=False, text=text, cure_text=cure, values={"why": trouble})
         return
-    yield Finding("role", ok=True, says="the broker lets us in and gives us what is ours")
+    text = mark("the broker lets us in and gives us what is ours")
+    yield Finding("role", ok=True, text=text)
 
 
 def _services(state_dir: Path, settings: Settings) -> Iterator[Finding]:
     gateway = _configuration(state_dir, settings)
     if gateway is None:
-        cure = "wait for the first connection to the primary"
-        yield Finding("configuration", ok=False, says="has not come yet", cure=cure)
+        text, cure = mark("has not come yet"), mark("wait for the first connection to the primary")
+        yield Finding("configuration", ok=False, text=text, cure_text=cure)
         return
     yield Finding(
-        "configuration", ok=True, says=f"{gateway.name}, {len(gateway.services)} services"
-    )
+        "configuration", ok=True, text=mark("%(name)s, with %(count)s services"),
+        values={"name": gateway.name, "count": len(gateway.services)},
+    )  # fmt: skip
     report = ask_health(state_dir, settings)
     link = report.get("link", {}) if report else {}
     if link:
-        cure = "" if link.get("ok") else "see primary and broker above; printing goes on meanwhile"
-        yield Finding("line", ok=bool(link.get("ok")), says=str(link.get("says")), cure=cure)
+        is_up = bool(link.get("ok"))
+        cure = mark("see primary and broker above; printing goes on meanwhile")
+        yield _said("line", str(link.get("says")), "" if is_up else cure, ok=is_up)
     services = report.get("services", {}) if report else {}
     for name, health in services.items():
-        yield Finding(name, ok=bool(health.get("ok")), says=str(health.get("says")))
+        yield _said(name, str(health.get("says")), ok=bool(health.get("ok")))
+
+
+def _said(what: str, says: str, cure: str = "", *, ok: bool) -> Finding:
+    """What somebody else has said already, as it is."""
+    return Finding(what, ok=ok, text="%(says)s", cure_text=cure, values={"says": says})
 
 
 def _configuration(state_dir: Path, settings: Settings) -> GatewayRecord | None:

@@ -109,7 +109,7 @@ def update(
         feed.publish(session, account_stream(account.id), record_of(account))
         audit.record(
             session, tenants.account(account.id), "account.changed", by, subject_kind="account",
-            subject_id=account.id, detail=changed,
+            subject_id=account.id, detail={"name": account.name, **changed},
         )  # fmt: skip
     return account
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -138,19 +139,30 @@ def _findings(command: Command) -> Iterator[Finding]:
 def _of_gateway(result: Mapping[str, Any]) -> Iterator[Finding]:
     says = str(result.get("says") or "")
     if says:
-        yield Finding(_("In a word"), "ok" if result.get("ok") else "warn", says)
+        yield Finding(_("In a word"), "ok" if result.get("ok") else "warn", _(says))
     for found in result.get("findings") or ():
         if isinstance(found, Mapping):
             name = str(found.get("what") or "")
             yield Finding(
                 _(_FINDINGS[name]) if name in _FINDINGS else name,
                 "ok" if found.get("ok") else "bad",
-                str(found.get("says") or ""),
-                str(found.get("cure") or ""),
+                _in_words(found, "says", "text"),
+                _in_words(found, "cure", "cure_text"),
             )
     free = result.get("free_bytes")
     if isinstance(free, int):
         yield Finding(_("Free for documents"), "ok", format_bytes(free))
+
+
+def _in_words(found: Mapping[str, Any], said: str, text: str) -> str:
+    """Say it in the reader's language where its gateway told what the sentence is made of."""
+    template, values = found.get(text), found.get("values")
+    ours = _(template) if isinstance(template, str) else ""
+    # A gateway's words are a stranger's: only a sentence of our catalogue is filled in.
+    if ours != template and isinstance(values, Mapping):
+        with suppress(KeyError, TypeError, ValueError):
+            return ours % {str(name): str(value) for name, value in values.items()}
+    return str(found.get(said) or "")
 
 
 _ENDED: Final[Mapping[str, str]] = {

@@ -111,7 +111,7 @@ def update(
         feed.publish(session, gateway_stream(gateway.id), record_of(gateway))
         audit.record(
             session, tenant, "gateway.changed", by, subject_kind="gateway",
-            subject_id=gateway.id, detail=changed,
+            subject_id=gateway.id, detail={"name": gateway.name, **changed},
         )  # fmt: skip
     return gateway
 

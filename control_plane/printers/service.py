@@ -78,7 +78,7 @@ def update(
         feed.publish(session, account_stream(account_id), record_of(printer))
         audit.record(
             session, tenants.account(account_id), "printer.changed", by, subject_kind="printer",
-            subject_id=printer.id, detail=changed,
+            subject_id=printer.id, detail={"name": printer.name, **changed},
         )  # fmt: skip
     return printer
 

@@ -67,7 +67,7 @@ def update(
         feed.publish(session, account_stream(account_id), record_of(queue))
         audit.record(
             session, tenants.account(account_id), "queue.changed", by, subject_kind="queue",
-            subject_id=queue.id, detail=changed,
+            subject_id=queue.id, detail={"name": queue.name, **changed},
         )  # fmt: skip
     return queue
 

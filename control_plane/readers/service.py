@@ -60,7 +60,7 @@ def update(
         feed.publish(session, account_stream(account_id), record_of(reader))
         audit.record(
             session, tenants.account(account_id), "reader.changed", by, subject_kind="reader",
-            subject_id=reader.id, detail=changed,
+            subject_id=reader.id, detail={"name": reader.name, **changed},
         )  # fmt: skip
     return reader
 

@@ -93,7 +93,7 @@ def update(
     session.flush()
     audit.record(
         session, tenant, "role.changed", by, subject_kind="role", subject_id=role.id,
-        detail=changed,
+        detail={"name": role.name, **changed},
     )  # fmt: skip
     return role
 

@@ -57,7 +57,7 @@ def update(
         feed.publish(session, account_stream(account_id), record_of(site))
         audit.record(
             session, tenants.account(account_id), "site.changed", by, subject_kind="site",
-            subject_id=site.id, detail=changed,
+            subject_id=site.id, detail={"name": site.name, **changed},
         )  # fmt: skip
     return site
 

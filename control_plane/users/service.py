@@ -121,7 +121,7 @@ def update(
         publish(session, tenant, user)
         audit.record(
             session, tenant, "user.changed", by, subject_kind="user", subject_id=user.id,
-            detail=changed,
+            detail={"username": user.username, **changed},
         )  # fmt: skip
     return user
 

@@ -62,6 +62,6 @@ def update(
     session.flush()
     audit.record(
         session, tenants.vendor(vendor.id), "vendor.changed", by, subject_kind="vendor",
-        subject_id=vendor.id, detail=changed,
+        subject_id=vendor.id, detail={"name": vendor.name, **changed},
     )  # fmt: skip
     return vendor

@@ -173,7 +173,7 @@ def test_the_doctor_names_what_is_wrong_and_its_cure(state: Path) -> None:
     answer = agent(state, "doctor")
     assert answer.returncode == 1
     assert "BAD broker: 127.0.0.1:9 cannot be reached" in answer.stdout
-    assert "cure: " in answer.stdout
+    assert "what helps: " in answer.stdout
     assert "ok  enrolment" in answer.stdout
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from control_plane import tenants
+from control_plane.accounts import closing
 from control_plane.accounts import service as accounts
-from control_plane.accounts.schemas import NewAccount
+from control_plane.accounts.schemas import CloseAccount, NewAccount
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.domains import service as domains
@@ -33,7 +34,9 @@ from control_plane.tokens import service as tokens
 from control_plane.tokens.schemas import NewPrintToken
 from control_plane.users import service as users
 from control_plane.users.schemas import NewUser, UserChanges
-from shared.ids import CommandId, GatewayId, JobId, VendorId, new_id
+from control_plane.vendors import service as vendors
+from control_plane.vendors.schemas import NewVendor
+from shared.ids import AccountId, CommandId, GatewayId, JobId, VendorId, new_id
 from shared.job_states import JobState
 from shared.messages import codec, envelope
 from shared.messages.commands import CommandKind
@@ -79,7 +82,8 @@ def let_things_happen(site: Site) -> dict[str, str]:
     things: dict[str, str] = {}
     with site.parts.database.writing() as session:
         _trouble_at_cedar(site, session, things)
-        _empty_house(site, session)
+        _a_house(site, session, "Dogwood", "dora")
+        _of_the_vendor(site, session, things)
         _more_at_alder(site, session, things)
     return things
 
@@ -156,7 +160,12 @@ def _park(session: Session, site: Site, gateway_id: GatewayId) -> None:
 
 
 def _two_boxes(session: Session, gateway_id: GatewayId) -> None:
-    for boot_id, rows in (("original-box", 0), ("copied-box", 0), ("original-box", 7)):
+    for boot_id, rows in (
+        ("original-box", 0),
+        ("copied-box", 0),
+        ("original-box", 7),
+        ("original-box", 7),
+    ):
         start = envelope.chain_start(gateway_id, Lane.FACTS, EPOCH)
         lane = LaneHello(EPOCH, rows + 1, "a" * 64 if rows else start.hex(), 1)
         said = Hello(1, new_id(), boot_id, "0.1.0", utc_now(), {Lane.FACTS.value: lane})
@@ -205,15 +214,31 @@ def _an_import(session: Session, tenant: str) -> str:
     return waiting.id
 
 
-def _empty_house(site: Site, session: Session) -> None:
-    new = NewAccount(name="Dogwood", short_name="dogwood")
+def _a_house(site: Site, session: Session, name: str, owner: str) -> AccountId:
+    """An account with an address and its owner, and nothing else."""
+    new = NewAccount(name=name, short_name=name.lower())
     vendor_id = VendorId(site.town.vendor.id)
     account = accounts.create(session, vendor_id, new, TESTER, vault=site.parts.vault)
     tenant = tenants.account(account.id)
-    domain = domains.create(session, tenant, NewDomain(name="dogwood.localhost"), TESTER)
+    domain = domains.create(session, tenant, NewDomain(name=f"{name.lower()}.localhost"), TESTER)
     domains.verify(session, tenant, domain.id, TESTER, verified_by="installation")
-    dora = NewUser(username="dora", display_name="Dora", password=PASSWORD, roles=("owner",))
-    users.create(session, tenant, dora, TESTER, vault=site.parts.vault)
+    person = NewUser(
+        username=owner, display_name=owner.capitalize(), password=PASSWORD, roles=("owner",)
+    )
+    users.create(session, tenant, person, TESTER, vault=site.parts.vault)
+    return account.id
+
+
+def _of_the_vendor(site: Site, session: Session, things: dict[str, str]) -> None:
+    """A closed account, a gateway of the vendor's own, and a vendor below it."""
+    vendor_id = VendorId(site.town.vendor.id)
+    things["closed"] = _a_house(site, session, "Birch", "bert")
+    closed = AccountId(things["closed"])
+    closing.close(session, vendor_id, closed, CloseAccount(), TESTER)
+    own = NewGateway(name="Datacenter-1")
+    gateways.create(session, tenants.vendor(vendor_id), own, TESTER, vault=site.parts.vault)
+    partner = vendors.create(session, NewVendor(name="Vera Print"), TESTER, parent_id=vendor_id)
+    things["partner"] = partner.id
 
 
 def _more_at_alder(site: Site, session: Session, things: dict[str, str]) -> None:
@@ -242,4 +267,4 @@ def _more_at_alder(site: Site, session: Session, things: dict[str, str]) -> None
     carl = users.create(session, tenant, locked, VERA, vault=site.parts.vault)
     users.update(session, tenant, carl.id, UserChanges(enabled=False), VERA, vault=site.parts.vault)
     things["carl"] = carl.id
-    things["recovery"] = links.create(session, links.RECOVERY, tenant, carl.id)
+    things["recovery"] = links.create(session, links.RECOVERY, tenant, site.town.ben.id)

@@ -56,7 +56,7 @@ from shared.messages.events import (
 from shared.messages.records import QueueType, ReaderMode
 from tests.support.houses import TESTER, Town, a_town
 
-HOSTS = ("alder.localhost", "cedar.localhost", "dogwood.localhost", "vic.localhost")
+HOSTS = tuple(f"{house}.localhost" for house in ("alder", "birch", "cedar", "dogwood", "vic"))
 
 
 @dataclass(frozen=True)

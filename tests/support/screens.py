@@ -58,8 +58,8 @@ def shoot_primary(
 ) -> list[str]:
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as state, primary_site(Path(state)) as site:
-        held = live_a_day(site)
-        stops = list(tour(site, held, let_things_happen(site)))
+        things = let_things_happen(site)
+        stops = list(tour(site, live_a_day(site), things))
         stops = [stop for stop in stops if not words or any(w in stop.name for w in words)]
         for look in looks:
             for who in dict.fromkeys(stop.who for stop in stops):

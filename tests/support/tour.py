@@ -52,7 +52,6 @@ class Stop:
 
 def tour(site: Site, held: JobId, things: dict[str, str]) -> Iterator[Stop]:
     """The stops, by who is signed in: one sign-in each."""
-    yield from _of_strangers(things)
     yield from _daily(site, held)
     yield from _people(site, things)
     yield from _places(site)
@@ -60,7 +59,8 @@ def tour(site: Site, held: JobId, things: dict[str, str]) -> Iterator[Stop]:
     yield from _troubles(site, things)
     yield from _portal()
     yield from _empty()
-    yield from _of_the_vendor(site)
+    yield from _of_the_vendor(site, things)
+    yield from _of_strangers(things)
 
 
 def _of_strangers(things: dict[str, str]) -> Iterator[Stop]:
@@ -68,7 +68,7 @@ def _of_strangers(things: dict[str, str]) -> Iterator[Stop]:
     yield Stop("sign-in-refused", "/sign-in", "alder/", _sign_in_wrongly)
     yield Stop("recovery", f"/recover/{things['recovery']}", "alder/")
     yield Stop("error-404-outside", "/recover/never-was", "alder/", status=404)
-    yield Stop("sign-in-empty-house", "/sign-in", "dogwood/")
+    yield Stop("sign-in-closed", "/sign-in", "birch/", status=403)
 
 
 def _daily(site: Site, held: JobId) -> Iterator[Stop]:
@@ -83,6 +83,7 @@ def _daily(site: Site, held: JobId) -> Iterator[Stop]:
     yield Stop("find-nothing", "/find?q=zzzz")
     yield Stop("audit", "/audit")
     yield Stop("settings", "/settings")
+    yield Stop("card-key", "/settings/card-key")
     yield Stop("profile", "/me")
     yield Stop("account-menu", "/", then=lambda page: page.locator(".menu > summary").click())
     yield Stop("api-docs", "/api-docs")
@@ -185,14 +186,17 @@ def _empty() -> Iterator[Stop]:
     yield Stop("empty-reader-new", "/readers/new", "dogwood/dora")
 
 
-def _of_the_vendor(site: Site) -> Iterator[Stop]:
+def _of_the_vendor(site: Site, things: dict[str, str]) -> Iterator[Stop]:
     vic, town = "vic/vic", site.town
     yield Stop("vendor-accounts", "/accounts", vic)
     yield Stop("vendor-account", f"/customers/{town.alder.account.id}", vic)
     yield Stop("vendor-account-over", f"/customers/{town.cedar.account.id}", vic)
     yield Stop("vendor-account-new", "/accounts/new", vic)
     yield Stop("vendor-account-made", "/accounts/new", vic, _make_account)
-    for name in ("users", "roles", "domains", "audit"):
+    yield Stop("vendor-account-closed", f"/customers/{things['closed']}", vic)
+    yield Stop("vendor-gateway", "/gateways", vic, _follow("Datacenter-1"))
+    yield Stop("vendor-vendor", f"/vendors/{things['partner']}", vic)
+    for name in ("users", "roles", "domains", "audit", "gateways", "vendors", "api-keys"):
         yield Stop(f"vendor-{name}", f"/{name}", vic)
     yield Stop("vendor-looks-in", f"/accounts/{town.alder.account.id}/", vic)
 
@@ -224,7 +228,7 @@ def speak(page: Page, site: Site, language: str) -> None:
             "url": site.url(house),
             "secure": True,
         }
-        for house in ("alder", "cedar", "dogwood", "vic")
+        for house in ("alder", "birch", "cedar", "dogwood", "vic")
     ]
     page.context.add_cookies(cookies)
 

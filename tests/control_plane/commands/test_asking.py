@@ -19,6 +19,7 @@ from control_plane.gateways.models import GatewayState
 from control_plane.security import api_keys
 from control_plane.security.api_keys import NewApiKey
 from control_plane.security.permissions import ACCOUNT_ROLES
+from control_plane.web.rendering import LANGUAGE_COOKIE
 from shared.ids import CommandId
 from shared.messages.events import CommandReported
 from tests.control_plane.readers.test_reader_pages import Desk
@@ -250,3 +251,21 @@ def test_what_would_go_on_without_the_line_is_the_gateways_own_answer(
     assert "No: printing does not run there." in page
     assert "older than the account allows" not in page
     assert "Cedar" not in page
+
+
+def test_a_diagnosis_is_read_in_the_readers_language(site: Site, ada: Desk) -> None:
+    asked = ask(ada, f"/gateways/{site.town.alder.gateway.id}/diagnose")
+    room = {
+        "what": "room", "ok": False, "says": "100 MB free", "cure": "make room on this disk",
+        "text": "%(free)s MB free", "cure_text": "make room on this disk", "values": {"free": 100},
+    }  # fmt: skip
+    strange = {"what": "x", "says": "as it said", "text": "%(y)999999999s", "values": {"y": 1}}
+    broken = {"what": "y", "says": "also this", "text": "%(free)s MB free", "values": {"z": 1}}
+    report(site, asked, "succeeded", result={"ok": False, "findings": [room, strange, broken]})
+    assert "100 MB free" in ada.get(f"/commands/{asked}").text
+    ada.client.set_cookie(LANGUAGE_COOKIE, "de", domain="alder.localhost", secure=True)
+    page = ada.get(f"/commands/{asked}").text
+    assert "100 MB frei" in page
+    assert "schaffen Sie Platz auf dieser Platte" in page
+    assert "as it said" in page
+    assert "also this" in page
