@@ -261,31 +261,33 @@ class Spool:
         rest: AsyncIterator[bytes] | None,
     ) -> None:
         held, held_bytes = [head], len(head)
-        if rest is not None:
-            async for chunk in rest:
+        writing: asyncio.Future[None] | None = None  # the piece before, while this one comes in
+        try:
+            async for chunk in rest or _nothing():
                 held.append(chunk)
                 held_bytes += len(chunk)
                 if held_bytes >= PIECE_BYTES:
                     if not self.has_room():
                         raise SpoolFullError
                     piece, held, held_bytes = b"".join(held), [], 0
-                    await self._to_disk(partial(_count_and_write, receiving, file, piece))
-        await self._to_disk(partial(_count_and_finish, receiving, file, b"".join(held)))
+                    await _on_disk(writing)
+                    writing = self._begin(partial(_count_and_write, receiving, file, piece))
+            await _on_disk(writing)
+            writing = self._begin(partial(_count_and_finish, receiving, file, b"".join(held)))
+            await _on_disk(writing)
+        finally:
+            # While the thread uses the file it may neither be closed nor erased.
+            await _ended(writing)
 
-    async def _to_disk(self, work: Callable[[], T]) -> T:
-        try:
-            return await self._in_thread(work)
-        except OSError as error:
-            raise _refusal(error) from error
+    def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        future = self._begin(work)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            # The thread still uses the file; only then may it be closed or erased.
-            with contextlib.suppress(OSError):
-                await future
+            await _ended(future)
             raise
 
     def _open_file(self, name: str) -> int:
@@ -340,6 +342,27 @@ class _Receiving:
             location,
             stored,
         )
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
+
+
+async def _on_disk(writing: asyncio.Future[None] | None) -> None:
+    if writing is None:
+        return
+    try:
+        await asyncio.shield(writing)
+    except OSError as error:
+        raise _refusal(error) from error
+
+
+async def _ended(future: asyncio.Future[T] | None) -> None:
+    """Wait until a thread is done with what it was given, however it went."""
+    if future is not None:
+        with contextlib.suppress(OSError):
+            await future
 
 
 async def _first_bytes(body: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes] | None]:
