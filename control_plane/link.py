@@ -86,6 +86,7 @@ class Link:
             self._link_settings(group),
             self._database,
             self._keys.signer,
+            trusted=self._keys.trusted,
             on_up=self._came_up,
             on_control=self.roles.on_answer,
         )

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from control_plane.accounts import closing
 from control_plane.commands import service as commands
 from control_plane.database import Database
+from control_plane.enrolment import approval
 from control_plane.feed import service as feed
 from control_plane.imports import service as imports
 from control_plane.ingest import parking
@@ -43,6 +44,7 @@ _HOURLY: Final[Mapping[str, Callable[[Session], object]]] = {
     "forget old imports": imports.forget_old,
     "forget primaries that are gone": primaries.forget_dead,
     "take back stale terminal codes": terminals.forget_stale_codes,
+    "forget machines that waited": approval.forget_old,
     "prune tombstones": feed.prune_tombstones,
     "try parked rows again": parking.retry_all,
 }

@@ -80,6 +80,10 @@ def _running(nouns: Any) -> None:
     copy.add_argument("file", metavar="FILE", help="made with mode 0600; the primary may run")
     bring = _leaf(nouns, "restore", "backups.restore", "bring a backup back; no primary may run")
     bring.add_argument("file", metavar="FILE")
+    key = _noun(nouns, "signing-key", "the key that gateways believe this installation by")
+    _leaf(key, "announce", "keys.announce", "make the next key, and let gateways know it first")
+    use = _leaf(key, "use", "keys.use", "sign with the announced key from the next start on")
+    use.add_argument("--anyway", action="store_true", help="some gateways have not heard of it")
     _leaf(nouns, "migrate", "running.migrate", "bring the database to this program's schema")
     _leaf(nouns, "doctor", "doctor.examine", "look for what keeps the primary from working")
     simulate = _leaf(

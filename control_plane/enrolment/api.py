@@ -101,7 +101,7 @@ def _admitted(enrolment: Enrolment, enrolled: service.Enrolled) -> Response:
         authority=enrolment.keys.authority.pem.decode(),
         broker_host=host,
         broker_port=port,
-        signing_keys=(enrolment.keys.signer.public_key,),
+        signing_keys=enrolment.keys.trusted,
         time=utc_now(),
         name=gateway.name,
     )

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from control_plane.accounts import service as accounts
@@ -33,6 +33,7 @@ from shared.ids import GatewayId
 from shared.messages.enrolment import REFUSED_BY_A_PERSON, WAITED_TOO_LONG, EnrolRequest
 
 WAIT: Final = timedelta(days=1)
+_KEPT: Final = timedelta(days=30)  # so long a box is told why it was not let in
 _MOST_TEXT: Final = 200  # of what a box says of itself
 
 
@@ -163,6 +164,14 @@ def _ask_again(
         return Waiting(gateway, waits.key_fingerprint, waits.expires_at)
     again = enrolment.admit_again(session, issuer, gateway, request)
     return again or enrolment.admit(session, issuer, gateway, request, source, vault=vault)
+
+
+def forget_old(session: Session) -> int:
+    """Erase requests that were decided or given up long ago; the audit keeps what was done."""
+    gone = session.execute(
+        delete(EnrolmentRequest).where(EnrolmentRequest.expires_at < utc_now() - _KEPT)
+    )
+    return cast("CursorResult[Any]", gone).rowcount
 
 
 def _needs_approval(session: Session, gateway: Gateway) -> bool:

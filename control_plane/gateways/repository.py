@@ -121,6 +121,13 @@ def admitted(session: Session, ids: Collection[GatewayId]) -> set[GatewayId]:
     return set(session.scalars(query))
 
 
+def names_of_enrolled(session: Session, *, without: Collection[GatewayId]) -> list[str]:
+    """Names of the gateways that may connect, but for some."""
+    query = select(Gateway.id, Gateway.name).order_by(Gateway.name)
+    query = query.where(Gateway.enrolled_at.is_not(None), Gateway.revoked_at.is_(None))
+    return [row[1] for row in session.execute(query) if row[0] not in without]
+
+
 def tenants_of(session: Session, ids: Collection[GatewayId]) -> dict[GatewayId, str]:
     """Whose gateways these are."""
     query = select(Gateway.id, Gateway.tenant).where(bulk.among(session, Gateway.id, ids))

@@ -39,6 +39,7 @@ list_at = repository.list_at
 states = repository.states
 now_served = repository.now_served
 admitted = repository.admitted
+names_of_enrolled = repository.names_of_enrolled
 names = repository.names
 count_serving = repository.count_serving
 count_served = repository.count_served

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from sqlalchemy import delete, select
@@ -252,6 +252,12 @@ def halted(session: Session, ids: Collection[GatewayId]) -> set[GatewayId]:
     """Which of these gateways are parked until a person chooses."""
     query = select(GatewayHalt.gateway_id).where(bulk.among(session, GatewayHalt.gateway_id, ids))
     return set(session.scalars(query))
+
+
+def not_heard_since(session: Session, moment: datetime) -> list[str]:
+    """Names of the gateways that have not said Hello since a moment."""
+    heard = select(GatewayBoot.gateway_id).where(GatewayBoot.seen_at >= moment)
+    return gateways.names_of_enrolled(session, without=set(session.scalars(heard)))
 
 
 def find_halt(session: Session, gateway_id: GatewayId) -> GatewayHalt | None:

@@ -59,6 +59,7 @@ class Listener:
         database: Database,
         signer: Signer,
         *,
+        trusted: tuple[bytes, ...] = (),
         on_up: Callable[[], None] = lambda: None,
         on_control: Callable[[bytes], None] = lambda _: None,
     ) -> None:
@@ -69,7 +70,7 @@ class Listener:
         self._on_control = on_control
         self._stopping = threading.Event()
         self.pusher = Pusher(database, self.say, settings.name, self._greet)
-        self.receiver = Receiver(database, self.say, self.pusher, settings.name)
+        self.receiver = Receiver(database, self.say, self.pusher, settings.name, trusted)
         count = _WORKERS.get(database.engine.dialect.name, 1)
         self.workers = Workers(self.receiver.process, count)
         self._connection = Connection(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -47,6 +47,7 @@ class Receiver:
     say: Say
     pusher: Pusher
     name: str  # of this primary: it pushes to whom it answers a Hello
+    trusted: tuple[bytes, ...] = ()  # the signing keys that gateways are told to believe
 
     def process(self, messages: Sequence[Message]) -> list[Message]:
         """Apply messages in one transaction, commit, and only then answer and acknowledge.
@@ -137,7 +138,8 @@ class Receiver:
     ) -> list[Answer]:
         greeting = reception.answer(gateway_id, said)
         gateways.set_pusher(session, gateway_id, self.name)
-        after: list[Answer] = [partial(self.say, gateway_id, Down.HELLO, greeting.answer)]
+        answer = replace(greeting.answer, signing_keys=self.trusted)
+        after: list[Answer] = [partial(self.say, gateway_id, Down.HELLO, answer)]
         if not greeting.is_halted:
             after.append(partial(self.pusher.online, gateway_id, said.streams))
         return after

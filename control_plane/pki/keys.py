@@ -1,7 +1,8 @@
 """The keys that make an installation itself, in files of mode 0600 below ``<state>/keys``.
 
 ``ca.key`` and ``ca.pem``: the certificate authority. ``signing.key``: what gateways trust feed
-pages and commands by. ``signing-*.pub`` beside it would be keys to come: old signs new.
+pages and commands by. ``signing-next.key``: the one to come, which gateways are told of by what the
+old one signs, and believe before it is used.
 """
 
 from __future__ import annotations
@@ -17,15 +18,24 @@ from shared.crypto.authority import Authority
 from shared.crypto.signing import Signer
 from shared.secrets import load_or_create_key
 
+SIGNING: Final = "signing.key"
+SIGNING_NEXT: Final = "signing-next.key"
 _PRIVATE: Final = 0o077
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Authority and signer of an installation."""
+    """Authority and signer of an installation, and the public key that is to sign next."""
 
     authority: Authority
     signer: Signer
+    announced: bytes | None = None
+
+    @property
+    def trusted(self) -> tuple[bytes, ...]:
+        """The public keys that gateways are told to believe."""
+        following = (self.announced,) if self.announced else ()
+        return (self.signer.public_key, *following)
 
     @classmethod
     def open_or_create(cls, keys: Path) -> KeyRing:
@@ -35,7 +45,33 @@ class KeyRing:
             PermissionError: Others may read a key; we do not start with that.
             CertificateError: A file is damaged.
         """
-        return cls(open_authority(keys), Signer(load_or_create_key(keys / "signing.key")))
+        signer = Signer(load_or_create_key(keys / SIGNING))
+        following = keys / SIGNING_NEXT
+        announced = Signer(load_or_create_key(following)).public_key if following.exists() else None
+        return cls(open_authority(keys), signer, announced)
+
+
+def announce_signing_key(keys: Path) -> bytes:
+    """Make the key that is to sign next, if there is none yet; returns its public key."""
+    return Signer(load_or_create_key(keys / SIGNING_NEXT)).public_key
+
+
+def use_announced_key(keys: Path) -> bytes:
+    """Let the announced key sign from the next start on; the old one is gone.
+
+    Raises:
+        FileNotFoundError: None was announced.
+    """
+    public_key = Signer(load_private(keys / SIGNING_NEXT)).public_key
+    (keys / SIGNING_NEXT).replace(keys / SIGNING)
+    return public_key
+
+
+def load_private(path: Path) -> bytes:
+    """Read a key that must be there."""
+    if not path.exists():
+        raise FileNotFoundError(path)
+    return load_or_create_key(path)
 
 
 def open_authority(keys: Path) -> Authority:

@@ -56,6 +56,8 @@ HEARTBEAT_SECONDS: Final = 30.0
 _WILL_DELAY_SECONDS: Final = 10
 _SESSION_SECONDS: Final = 60
 _PRUNE_SECONDS: Final = 3600.0
+_PRUNE_SLICE: Final = 500  # rows
+_PRUNE_PAUSE_SECONDS: Final = 0.05
 _RENEW_LOOK_SECONDS: Final = 3600.0
 _MAX_WAITING: Final = 400
 _AGAIN_SECONDS: Final = 5.0
@@ -450,7 +452,19 @@ class Link:
     async def _prune_forever(self) -> None:
         while True:
             await asyncio.sleep(_PRUNE_SECONDS)
-            await self._parts.store.submit(self._prune)
+            await self.prune()
 
-    def _prune(self, tx: Transaction) -> int:
-        return outbox.prune(tx.connection, self._parts.clock.now())
+    async def prune(self) -> int:
+        """Erase what is over, a slice at a time: intake and printers come between."""
+        store, now = self._parts.store, self._parts.clock.now()
+        await store.submit(lambda tx: outbox.forget_commands(tx.connection, now))
+        ids = await store.read(lambda c: outbox.prunable(c, now))
+        gone = 0
+        for first in range(0, len(ids), _PRUNE_SLICE):
+            gone += await store.submit(_eraser(ids[first : first + _PRUNE_SLICE]))
+            await asyncio.sleep(_PRUNE_PAUSE_SECONDS)
+        return gone
+
+
+def _eraser(ids: list[int]) -> Callable[[Transaction], int]:
+    return lambda tx: outbox.erase(tx.connection, ids)

@@ -14,7 +14,7 @@ from control_plane.accounts.models import Account
 from control_plane.audit.models import AuditEvent
 from control_plane.cli import main
 from control_plane.database import Database, sqlite_url, utc_now
-from control_plane.enrolment import words
+from control_plane.enrolment import approval, words
 from control_plane.enrolment.models import EnrolmentRequest
 from control_plane.gateways.models import Gateway
 from shared.ids import GatewayId
@@ -137,3 +137,14 @@ def test_the_command_line_compares_the_whole_fingerprint(
     capsys.readouterr()
     assert main(["gateway", "waiting", *of]) == 0
     assert KEY[:16] not in capsys.readouterr().out
+
+
+def test_requests_of_long_ago_are_forgotten(site: Site) -> None:
+    with site.parts.database.writing() as session:
+        old = waiting_box(site.town.alder.gateway.id)
+        old.code_hash, old.expires_at = "an old code", utc_now() - timedelta(days=31)
+        session.add(old)
+    with site.parts.database.writing() as session:
+        assert approval.forget_old(session) == 1
+        assert session.get(EnrolmentRequest, "an old code") is None
+        assert session.get(EnrolmentRequest, "a code") is not None

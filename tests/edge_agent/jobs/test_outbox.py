@@ -155,6 +155,19 @@ def test_acknowledged_rows_are_bounded_in_bytes(connection: sqlite3.Connection) 
     assert outbox.waiting(connection, Lane.FACTS) == 10
 
 
+def test_what_is_asked_for_anew_meanwhile_is_not_erased(connection: sqlite3.Connection) -> None:
+    """Between looking and erasing a restored primary may say that it has less."""
+    for _ in range(4):
+        outbox.append(connection, a_fact("old", NOW - timedelta(days=31)))
+    epoch = outbox.lane_state(connection, Lane.FACTS).epoch
+    outbox.acknowledge(connection, Lane.FACTS, epoch, 4)
+    found = outbox.prunable(connection, NOW)
+    assert len(found) == 4
+    outbox.append(connection, a_fact("new"))
+    assert outbox.erase(connection, [*found, found[-1] + 1]) == 4  # The last is not acknowledged.
+    assert events(connection) == ["new"]
+
+
 def test_telemetry_gives_up_its_oldest_and_leaves_a_gap(connection: sqlite3.Connection) -> None:
     for _ in range(50):
         outbox.append(connection, a_fact(), Lane.TELEMETRY)

@@ -45,11 +45,11 @@ async def test_lost_acknowledgements_double_nothing(primary: Primary, tmp_path: 
     connection = listener._connection
     real, lost = connection.publish, list[str]()
 
-    def lossy(topic: str, payload: bytes) -> bool:
+    def lossy(topic: str, payload: bytes, *, qos: int = 1) -> bool:
         if topic.endswith(Down.ACK.value) and len(lost) < 3:
             lost.append(topic)
             return True
-        return real(topic, payload)
+        return real(topic, payload, qos=qos)
 
     connection.publish = lossy  # type: ignore[method-assign]
     async with a_gateway(primary, tmp_path / "box", identity) as box:
