@@ -1,18 +1,31 @@
-"""``spoolhouse signing-key announce|use``: another key to sign with, which gateways know before."""
+"""``spoolhouse signing-key announce|use`` and ``broker-certificate``: keys of the installation."""
 
 from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from control_plane.cli.desk import at_desk
 from control_plane.cli.telling import CommandError
+from control_plane.database import utc_now
 from control_plane.ingest import hello
-from control_plane.pki import keys
+from control_plane.pki import certificates, keys
 from shared.crypto.signing import key_id
 
 Arguments = argparse.Namespace
+
+
+def broker_certificate(arguments: Arguments) -> Any:
+    """Gateways believe a broker whose certificate is of our authority, and no other."""
+    with at_desk(arguments) as desk:
+        issuer = keys.open_authority(desk.settings.keys)
+    folder = Path(arguments.out)
+    files = certificates.for_listener(issuer, folder, "broker", arguments.names, utc_now())
+    keys.write_private(folder / "ca.pem", issuer.pem)
+    return {"authority": str(folder / "ca.pem"), "certificate": str(files.certificate),
+            "key": str(files.key)}  # fmt: skip
 
 
 def announce(arguments: Arguments) -> Any:

@@ -82,6 +82,11 @@ def _running(nouns: Any) -> None:
     bring.add_argument("file", metavar="FILE")
     key = _noun(nouns, "signing-key", "the key that gateways believe this installation by")
     _leaf(key, "announce", "keys.announce", "make the next key, and let gateways know it first")
+    broker = _leaf(
+        nouns, "broker-certificate", "keys.broker_certificate", "for a broker that others run"
+    )
+    broker.add_argument("names", nargs="+", metavar="HOST", help="as gateways reach it")
+    broker.add_argument("--out", required=True, metavar="DIR", help="ca.pem, broker.pem, .key")
     use = _leaf(key, "use", "keys.use", "sign with the announced key from the next start on")
     use.add_argument("--anyway", action="store_true", help="some gateways have not heard of it")
     _leaf(nouns, "migrate", "running.migrate", "bring the database to this program's schema")

@@ -225,7 +225,7 @@ async def a_gateway(
     parts = LinkParts(
         identity=identity,
         broker_host="127.0.0.1",
-        broker_port=primary.link.broker.listeners.port,
+        broker_port=changes.pop("broker_port", 0) or primary.link.broker.listeners.port,
         primary_url="https://127.0.0.1",
         store=store,
         replica=replica,
