@@ -1,21 +1,22 @@
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy.orm import Session
 
-from control_plane import changes, tenants
+from control_plane import changes
 from control_plane.accounts import service as accounts
-from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.database import utc_now
 from control_plane.errors import ConflictError, InvalidError, NotFoundError
-from control_plane.feed import service as feed
 from control_plane.gateways import service as gateways
 from control_plane.printers import repository
 from control_plane.printers.models import Printer
 from control_plane.printers.schemas import NewPrinter, PrinterChanges
+from control_plane.replicated import Kind
 from control_plane.sites import service as sites
 from shared.ids import AccountId, GatewayId, PrinterId, SiteId, new_id
-from shared.messages.records import PrinterRecord, account_stream
+from shared.messages.records import PrinterRecord
 
 list_printers = repository.list_printers
 find_by_name = repository.find_by_name
@@ -33,14 +34,7 @@ def create(session: Session, account_id: AccountId, new: NewPrinter, by: Actor) 
     _check_name(session, account_id, new.name, None)
     _check_places(session, account_id, new.site_id, new.gateway_id)
     printer = Printer(id=PrinterId(new_id()), account_id=account_id, **new.model_dump())
-    session.add(printer)
-    session.flush()
-    feed.publish(session, account_stream(account_id), record_of(printer))
-    audit.record(
-        session, tenants.account(account_id), "printer.created", by, subject_kind="printer",
-        subject_id=printer.id, detail=new.model_dump(mode="json"),
-    )  # fmt: skip
-    return printer
+    return KIND.add(session, printer, new, by)
 
 
 def check_licence(session: Session, account_id: AccountId) -> None:
@@ -72,27 +66,12 @@ def update(
     changes.check_version(printer, expected_version)
     _check_name(session, account_id, body.name, printer_id)
     _check_places(session, account_id, body.site_id, body.gateway_id)
-    changed = changes.apply(printer, body)
-    session.flush()
-    if changed:
-        feed.publish(session, account_stream(account_id), record_of(printer))
-        audit.record(
-            session, tenants.account(account_id), "printer.changed", by, subject_kind="printer",
-            subject_id=printer.id, detail={"name": printer.name, **changed},
-        )  # fmt: skip
-    return printer
+    return KIND.change(session, printer, changes.apply(printer, body), by)
 
 
 def delete(session: Session, account_id: AccountId, printer_id: PrinterId, by: Actor) -> None:
     """Remove a printer; the database refuses while queues or readers belong to it."""
-    printer = get_printer(session, account_id, printer_id)
-    session.delete(printer)
-    session.flush()
-    feed.retract(session, account_stream(account_id), "printer", printer_id)
-    audit.record(
-        session, tenants.account(account_id), "printer.deleted", by, subject_kind="printer",
-        subject_id=printer_id, detail={"name": printer.name},
-    )  # fmt: skip
+    KIND.remove(session, get_printer(session, account_id, printer_id), by)
 
 
 def record_of(printer: Printer) -> PrinterRecord:
@@ -106,6 +85,9 @@ def record_of(printer: Printer) -> PrinterRecord:
         gateway_id=printer.gateway_id,
         enabled=printer.enabled,
     )
+
+
+KIND: Final = Kind("printer", record_of)
 
 
 def _check_name(

@@ -1,22 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy.orm import Session
 
 from control_plane import changes, tenants
-from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.errors import ConflictError, InvalidError, NotFoundError
-from control_plane.feed import service as feed
 from control_plane.groups import service as groups
 from control_plane.printers import service as printers
 from control_plane.queues import repository
 from control_plane.queues.models import Queue
 from control_plane.queues.schemas import NewQueue, OpenTo, QueueChanges
+from control_plane.replicated import Kind
 from control_plane.users import service as users
 from shared.ids import AccountId, PrinterId, QueueId, UserId, new_id
-from shared.messages.records import IdentityPolicy, QueueRecord, QueueType, account_stream
+from shared.messages.records import IdentityPolicy, QueueRecord, QueueType
 
 list_queues = repository.list_queues
 find_by_path = repository.find_by_path
@@ -28,14 +28,7 @@ def create(session: Session, account_id: AccountId, new: NewQueue, by: Actor) ->
         raise ConflictError("there is a queue with this path", "path")
     _check_references(session, account_id, new.printer_id, new.user_ids, new.group_ids)
     queue = Queue(id=QueueId(new_id()), account_id=account_id, **new.model_dump(mode="json"))
-    session.add(queue)
-    session.flush()
-    feed.publish(session, account_stream(account_id), record_of(queue))
-    audit.record(
-        session, tenants.account(account_id), "queue.created", by, subject_kind="queue",
-        subject_id=queue.id, detail=new.model_dump(mode="json"),
-    )  # fmt: skip
-    return queue
+    return KIND.add(session, queue, new, by)
 
 
 def get_queue(session: Session, account_id: AccountId, queue_id: QueueId) -> Queue:
@@ -62,14 +55,7 @@ def update(
     changed = changes.apply(queue, body)
     if (queue.type == QueueType.DIRECT.value) != (queue.printer_id is not None):
         raise InvalidError("printer_id", "a direct queue has its printer, a pull queue has none")
-    session.flush()
-    if changed:
-        feed.publish(session, account_stream(account_id), record_of(queue))
-        audit.record(
-            session, tenants.account(account_id), "queue.changed", by, subject_kind="queue",
-            subject_id=queue.id, detail={"name": queue.name, **changed},
-        )  # fmt: skip
-    return queue
+    return KIND.change(session, queue, changed, by)
 
 
 def open_to(
@@ -92,13 +78,7 @@ def open_to(
 
 def delete(session: Session, account_id: AccountId, queue_id: QueueId, by: Actor) -> None:
     queue = get_queue(session, account_id, queue_id)
-    session.delete(queue)
-    session.flush()
-    feed.retract(session, account_stream(account_id), "queue", queue_id)
-    audit.record(
-        session, tenants.account(account_id), "queue.deleted", by, subject_kind="queue",
-        subject_id=queue_id, detail={"name": queue.name, "path": queue.path},
-    )  # fmt: skip
+    KIND.remove(session, queue, by, path=queue.path)
 
 
 def record_of(queue: Queue) -> QueueRecord:
@@ -116,6 +96,9 @@ def record_of(queue: Queue) -> QueueRecord:
         raw_port=queue.raw_port,
         keep_after_printing=queue.keep_after_printing,
     )
+
+
+KIND: Final = Kind("queue", record_of)
 
 
 def _check_references(

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy.orm import Session
 
-from control_plane import changes, tenants
-from control_plane.audit import service as audit
+from control_plane import changes
 from control_plane.audit.actor import Actor
 from control_plane.errors import ConflictError, InvalidError, NotFoundError
-from control_plane.feed import service as feed
 from control_plane.gateways import service as gateways
 from control_plane.printers import service as printers
 from control_plane.readers import repository
 from control_plane.readers.models import Reader
 from control_plane.readers.schemas import NewReader, ReaderChanges
+from control_plane.replicated import Kind
 from shared.ids import AccountId, GatewayId, PrinterId, ReaderId, new_id
-from shared.messages.records import ReaderMode, ReaderRecord, ReaderRole, account_stream
+from shared.messages.records import ReaderMode, ReaderRecord, ReaderRole
 
 list_readers = repository.list_readers
 find_by_name = repository.find_by_name
@@ -24,14 +25,7 @@ def create(session: Session, account_id: AccountId, new: NewReader, by: Actor) -
     _check_name(session, account_id, new.name, None)
     _check_references(session, account_id, new.gateway_id, new.printer_id)
     reader = Reader(id=ReaderId(new_id()), account_id=account_id, **new.model_dump(mode="json"))
-    session.add(reader)
-    session.flush()
-    feed.publish(session, account_stream(account_id), record_of(reader))
-    audit.record(
-        session, tenants.account(account_id), "reader.created", by, subject_kind="reader",
-        subject_id=reader.id, detail=new.model_dump(mode="json"),
-    )  # fmt: skip
-    return reader
+    return KIND.add(session, reader, new, by)
 
 
 def get_reader(session: Session, account_id: AccountId, reader_id: ReaderId) -> Reader:
@@ -54,26 +48,11 @@ def update(
     changes.check_version(reader, expected_version)
     _check_name(session, account_id, body.name, reader_id)
     _check_references(session, account_id, body.gateway_id, body.printer_id)
-    changed = changes.apply(reader, body)
-    session.flush()
-    if changed:
-        feed.publish(session, account_stream(account_id), record_of(reader))
-        audit.record(
-            session, tenants.account(account_id), "reader.changed", by, subject_kind="reader",
-            subject_id=reader.id, detail={"name": reader.name, **changed},
-        )  # fmt: skip
-    return reader
+    return KIND.change(session, reader, changes.apply(reader, body), by)
 
 
 def delete(session: Session, account_id: AccountId, reader_id: ReaderId, by: Actor) -> None:
-    reader = get_reader(session, account_id, reader_id)
-    session.delete(reader)
-    session.flush()
-    feed.retract(session, account_stream(account_id), "reader", reader_id)
-    audit.record(
-        session, tenants.account(account_id), "reader.deleted", by, subject_kind="reader",
-        subject_id=reader_id, detail={"name": reader.name},
-    )  # fmt: skip
+    KIND.remove(session, get_reader(session, account_id, reader_id), by)
 
 
 def record_of(reader: Reader) -> ReaderRecord:
@@ -88,6 +67,9 @@ def record_of(reader: Reader) -> ReaderRecord:
         port=reader.port,
         profile=reader.profile,
     )
+
+
+KIND: Final = Kind("reader", record_of)
 
 
 def _check_name(

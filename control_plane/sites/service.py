@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy.orm import Session
 
-from control_plane import changes, tenants
-from control_plane.audit import service as audit
+from control_plane import changes
 from control_plane.audit.actor import Actor
 from control_plane.errors import ConflictError, NotFoundError
-from control_plane.feed import service as feed
+from control_plane.replicated import Kind
 from control_plane.sites import repository
 from control_plane.sites.models import Site
 from control_plane.sites.schemas import NewSite, SiteChanges
 from shared.ids import AccountId, SiteId, new_id
-from shared.messages.records import SiteRecord, account_stream
+from shared.messages.records import SiteRecord
 
 list_sites = repository.list_sites
 find_by_name = repository.find_by_name
@@ -22,14 +23,7 @@ def create(session: Session, account_id: AccountId, new: NewSite, by: Actor) -> 
     site = Site(
         id=SiteId(new_id()), account_id=account_id, name=new.name, networks=list(new.networks)
     )
-    session.add(site)
-    session.flush()
-    feed.publish(session, account_stream(account_id), record_of(site))
-    audit.record(
-        session, tenants.account(account_id), "site.created", by, subject_kind="site",
-        subject_id=site.id, detail=new.model_dump(mode="json"),
-    )  # fmt: skip
-    return site
+    return KIND.add(session, site, new, by)
 
 
 def get_site(session: Session, account_id: AccountId, site_id: SiteId) -> Site:
@@ -51,31 +45,19 @@ def update(
     site = get_site(session, account_id, site_id)
     changes.check_version(site, expected_version)
     _check_name(session, account_id, body.name, site_id)
-    changed = changes.apply(site, body)
-    session.flush()
-    if changed:
-        feed.publish(session, account_stream(account_id), record_of(site))
-        audit.record(
-            session, tenants.account(account_id), "site.changed", by, subject_kind="site",
-            subject_id=site.id, detail={"name": site.name, **changed},
-        )  # fmt: skip
-    return site
+    return KIND.change(session, site, changes.apply(site, body), by)
 
 
 def delete(session: Session, account_id: AccountId, site_id: SiteId, by: Actor) -> None:
     """Remove a site; the database refuses while printers or gateways stand in it."""
-    site = get_site(session, account_id, site_id)
-    session.delete(site)
-    session.flush()
-    feed.retract(session, account_stream(account_id), "site", site_id)
-    audit.record(
-        session, tenants.account(account_id), "site.deleted", by, subject_kind="site",
-        subject_id=site_id, detail={"name": site.name},
-    )  # fmt: skip
+    KIND.remove(session, get_site(session, account_id, site_id), by)
 
 
 def record_of(site: Site) -> SiteRecord:
     return SiteRecord(id=site.id, name=site.name, networks=tuple(site.networks))
+
+
+KIND: Final = Kind("site", record_of)
 
 
 def _check_name(
