@@ -24,7 +24,9 @@ bp = Blueprint("closing", __name__, url_prefix="/customers")
 def close_account(below_id: str) -> ResponseReturnValue:
     form = Form({"keep_days": request.form.get("keep_days", "").strip()})
     body = read(CloseAccount, form)
-    if body is None:
+    if not form.values["keep_days"]:
+        form.errors["keep_days"] = _("Please fill this in.")
+    if body is None or form.errors:
         return _again(below_id, form), 422
     try:
         with writing() as session:
