@@ -119,7 +119,6 @@ def account_page(
         "vendor/account.html",
         account=account,
         licence=licence,
-        is_over=licence.expires_at <= utc_now(),
         licence_form=licence_form or Form({"devices": licence.devices, "expires_on": ends_on}),
         refused=refused or Form(),
         domains=domains.list_domains(session, tenants.account(account.id)),

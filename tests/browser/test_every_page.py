@@ -18,7 +18,7 @@ from tests.support.mishaps import let_things_happen
 from tests.support.primary_site import Site, first_run_site, live_a_day, primary_site
 from tests.support.tour import NOT_PAGES, Stop, go, sign_in, speak, tour
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 # Colours that are still on their way from light to dark would be measured in between.
 STILL = {"color_scheme": "light", "reduced_motion": "reduce", "ignore_https_errors": True}
 LOOKS: dict[str, tuple[str, dict[str, Any]]] = {

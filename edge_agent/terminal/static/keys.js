@@ -32,14 +32,17 @@ class Keys {
 
   draw() {
     const rows = this.layout().map((row) => this.row([...row].map((sign) => this.key(sign, () => this.type(sign)))));
-    rows.push(this.row(this.specials()));
+    // Digits stand as at a cash machine: zero in the middle, erase at its right.
+    if (this.layer === "digits") rows.at(-1).append(...this.specials());
+    else rows.push(this.row(this.specials()));
     this.box.replaceChildren(...rows);
   }
 
   specials() {
     const erase = this.key("⌫", () => this.erase(), this.words().key_erase);
+    if (this.layer === "digits") return [erase];
     erase.classList.add("wide");
-    if (["code", "digits"].includes(this.layer)) return [erase];
+    if (this.layer === "code") return [erase];
     const shift = this.key("⇧", () => this.turn("upper"), this.words().key_shift);
     const signs = this.key("#+=", () => this.turn("signs"), this.words().key_symbols);
     shift.setAttribute("aria-pressed", String(this.layer === "upper"));
