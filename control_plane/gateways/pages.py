@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -37,6 +37,7 @@ from shared.ids import GatewayId
 
 _ = gettext
 bp = Blueprint("gateways", __name__, url_prefix="/gateways")
+_MOST_SHOWN: Final = 100
 
 
 @bp.get("")
@@ -181,13 +182,14 @@ def vendors_page(session: Session, form: Form) -> str:
 
 def _gateway_page(session: Session, gateway_id: str, form: Form, *, code: Any = None) -> str:
     values = _values(session, gateway_id)
-    served = gateways.served_accounts(session, values["gateway"].id)
-    is_vendors = tenant().vendor_id is not None
+    # An account learns nothing of the others that its vendor's gateway serves.
+    served = gateways.served_accounts(session, values["gateway"].id) if tenant().vendor_id else ()
     return render_template(
         "gateways/show.html",
         code=code,
         form=form,
-        served=accounts.list_some(session, served) if is_vendors else (),
+        served=accounts.list_some(session, served[:_MOST_SHOWN]),
+        more=max(0, len(served) - _MOST_SHOWN),
         **values,
     )
 
