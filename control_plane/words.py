@@ -29,6 +29,7 @@ NOT_FOUND: Final = (
     mark("there is no such box"),
     mark("there is no such card"),
     mark("there is no such command"),
+    mark("there is no such deletion"),
     mark("there is no such domain"),
     mark("there is no such gateway"),
     mark("there is no such grant"),

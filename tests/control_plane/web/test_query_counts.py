@@ -26,6 +26,7 @@ from control_plane.sites.models import Site
 from control_plane.tokens.models import PrintToken
 from control_plane.users.models import User
 from control_plane.vault import Vault
+from control_plane.vendors.models import Vendor
 from tests.support.crowds import multiply, nth
 from tests.support.web import Browser, an_app, signed_in
 from tests.support.worlds import Holding, a_world
@@ -57,6 +58,8 @@ class Counted:
         schema.migrate(self.database)
         vault = Vault(b"k" * 32)
         self.world = a_world(self.database, vault)
+        # Vic looks at Alder's page, too.
+        self.world["vic"].things["below_id"] = self.world["alder"].tenant.id
         self.app: Flask = an_app(folder, self.database, vault)
 
     def grow(self, first: int, last: int) -> None:
@@ -70,6 +73,11 @@ class Counted:
                 session, Account, "t.id = :it", first=first, last=last, values=alike,
                 it=alder.tenant.id,
             )  # fmt: skip
+            for model, it in (
+                (Gateway, vic.things["gateway_id"]),
+                (Vendor, vic.things["child_id"]),
+            ):
+                multiply(session, model, "t.id = :it", first=first, last=last, values=NAMED, it=it)
             for tenant in (alder.tenant, vic.tenant):
                 multiply(
                     session, AuditEvent, "t.tenant = :tenant AND t.seq = 1", first=first, last=last,
@@ -131,3 +139,7 @@ def test_no_page_and_no_list_asks_more_questions_because_there_are_more_rows(
     assert grown == {}
     assert few.keys() == many.keys()
     assert sum(map(len, many.values())) > 60
+    assert {"/customers/<below_id>", "/vendors", "/vendors/<child_id>", "/gateways"} <= many[
+        "vic"
+    ].keys()
+    assert "/settings/card-key" in many["alder"]
