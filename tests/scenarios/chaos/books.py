@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from tests.support.postgresql import PostgreSql, find_binaries
+from tests.support.postgresql import PostgreSql
 
 NOT_NOW: Final = (sqlite3.OperationalError, SQLAlchemyError)  # it is away, or being put back
 
 Row = tuple[Any, ...]
+
+_MOST_SECONDS_ALIVE: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,22 +46,6 @@ class Reader:
         return r"""to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24\:MI\:SS.MS"Z"')"""
 
 
-class Books(Protocol):
-    """Where the primary keeps what it knows."""
-
-    url: str
-
-    def reading(self) -> contextlib.AbstractContextManager[Reader]: ...
-
-    def back_up(self, to: Path) -> None:
-        """Copy it while the primary runs."""
-        ...
-
-    def restore(self, backup: Path) -> None:
-        """Put a copy in its place; the primary is off."""
-        ...
-
-
 @contextlib.contextmanager
 def _reading(url: str) -> Iterator[Reader]:
     engine = create_engine(url, poolclass=NullPool)
@@ -69,52 +56,38 @@ def _reading(url: str) -> Iterator[Reader]:
         engine.dispose()
 
 
-class SqliteBooks:
-    """One file in the primary's state directory."""
+class Books:
+    """Where the primary keeps what it knows; backed up and put back as its owner would."""
 
-    def __init__(self, state: Path) -> None:
-        self._file = state / "spoolhouse.db"
-        self.url = f"sqlite:///{self._file}"
+    def __init__(self, state: Path, server: PostgreSql | None) -> None:
+        self._state = state
+        self.url = (
+            f"sqlite:///{state / 'spoolhouse.db'}" if server is None else server.new_database()
+        )
 
     def reading(self) -> contextlib.AbstractContextManager[Reader]:
         return _reading(self.url)
 
     def back_up(self, to: Path) -> None:
-        with (
-            contextlib.closing(sqlite3.connect(self._file, timeout=10)) as live,
-            contextlib.closing(sqlite3.connect(to)) as copy,
-        ):
-            live.backup(copy)
+        """Copy it while the primary runs."""
+        done = self._run("backup", to)
+        assert done.returncode == 0, done.stderr
 
     def restore(self, backup: Path) -> None:
-        for left in self._file.parent.glob("spoolhouse.db*"):
+        """Put a copy in its place; the primary is off.
+
+        Where it was killed the database knows nothing of that yet, and one waits a moment.
+        """
+        deadline = time.monotonic() + _MOST_SECONDS_ALIVE
+        while (done := self._run("restore", backup)).returncode:
+            assert time.monotonic() < deadline, done.stderr
+            time.sleep(0.5)
+        for left in self._state.glob("spoolhouse.db.before-*"):
             left.unlink()
-        shutil.copy(backup, self._file)
 
-
-class PostgreSqlBooks:
-    """A database of a PostgreSQL server, saved and put back with its own programs."""
-
-    def __init__(self, server: PostgreSql) -> None:
-        self._server = server
-        self.url = server.new_database()
-        self._name = self.url.partition("@/")[2].partition("?")[0]
-
-    def reading(self) -> contextlib.AbstractContextManager[Reader]:
-        return _reading(self.url)
-
-    def back_up(self, to: Path) -> None:
-        self._run("pg_dump", "--format=custom", "--compress=0", f"--file={to}", self._name)
-
-    def restore(self, backup: Path) -> None:
-        self._run("dropdb", "--force", self._name)
-        self._run("createdb", self._name)
-        self._run("pg_restore", "--exit-on-error", f"--dbname={self._name}", f"{backup}")
-
-    def _run(self, program: str, *words: str) -> None:
-        where = (f"--host={self._server.folder}", f"--username={self._server.user}")
-        done = subprocess.run(
-            [find_binaries() / program, *where, *words],
-            check=False, capture_output=True, text=True, timeout=60,
+    def _run(self, verb: str, file: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "control_plane.cli", verb, file, "--state", self._state,
+             "--database", self.url],
+            check=False, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
-        assert done.returncode == 0, f"{program}: {done.stderr}"

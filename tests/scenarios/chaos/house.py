@@ -25,7 +25,7 @@ from edge_agent.command_line import main as spoolhouse_agent
 from script._demo.children import find_child
 from shared.processes import die_with_parent
 from tests.scenarios.chaos import private_network
-from tests.scenarios.chaos.books import Books, PostgreSqlBooks, SqliteBooks
+from tests.scenarios.chaos.books import Books
 from tests.scenarios.chaos.wire import Wire
 from tests.support import postgresql
 from tests.support.disks import a_small_disk
@@ -125,9 +125,7 @@ class House:
     ) -> None:
         self.folder = folder
         self.primary_state, self.gateway_state = folder / "primary", disk / "gateway"
-        self.books: Books = (
-            SqliteBooks(self.primary_state) if server is None else PostgreSqlBooks(server)
-        )
+        self.books = Books(self.primary_state, server)
         self.web, self.broker, self.ipp, self.health, self.reader = (free_port() for _ in range(5))
         self.wire = Wire(self.broker)
         self.printer = EvePrinter(folder / "printer")

@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from control_plane.audit.models import AuditEvent
 from control_plane.database import Database
@@ -133,10 +135,18 @@ async def test_a_database_that_crashes_in_flight_loses_nothing(
 
 
 def crash(database: Database) -> None:
-    with database.engine.connect() as connection:
-        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        os.kill(pid, signal.SIGKILL)
-        connection.invalidate()
+    """Kill one backend, once the server has recovered from the last time."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with database.engine.connect() as connection:
+                pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+                os.kill(pid, signal.SIGKILL)
+                connection.invalidate()
+                return
+        except OperationalError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def a_row(seq: int) -> bytes:
