@@ -81,7 +81,7 @@ async def test_a_primary_that_is_slow_to_answer_is_asked_again_and_its_first_ans
         await until(box.link._up.is_set, "the broker takes it")
         began = time.monotonic()
         await box.connected()
-        assert SLOW_SECONDS / 2 < time.monotonic() - began < 1.5 * SLOW_SECONDS
+        assert SLOW_SECONDS / 2 < time.monotonic() - began < 1.9 * SLOW_SECONDS
         assert answers, "nothing was slow"
 
 
