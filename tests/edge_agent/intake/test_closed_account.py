@@ -61,8 +61,10 @@ async def test_a_raw_port_is_shut_and_opens_again(tmp_path: Path) -> None:
     async with a_raw_site(tmp_path) as (site, port):
         site.people.change_account(site.people.alder, is_closed=True)
         await until(lambda: not is_taken(port))
+        assert not is_taken(port)
         site.people.change_account(site.people.alder, is_closed=False)
         await until(lambda: is_taken(port))
+        assert is_taken(port)
 
 
 def is_taken(port: int) -> bool:
