@@ -35,10 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     os.umask(0o077)
     # The gateway itself goes on saying to each person what is in their language.
-    if asked.run is not _run and not getattr(asked, "json", False):
-        i18n.set_reader(_language())
+    for_programs = asked.run is _run or getattr(asked, "json", False)
     try:
-        status: int = asked.run(asked)
+        with i18n.reading_as(None if for_programs else _language()):
+            status: int = asked.run(asked)
     except (SettingsError, EnrolmentError, CodeError, AlreadyRunningError) as error:
         print(f"spoolhouse-agent: {error}", file=sys.stderr)
         return 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
 
+from shared import i18n
 from tests.support import soak_plugin
 from tests.support.counts import is_soak
 from tests.support.soak_plugin import PROOF
@@ -41,6 +42,13 @@ def proof(record_property: Callable[[str, object], None]) -> Callable[[str], Non
 
 def pytest_configure(config: pytest.Config) -> None:
     soak_plugin.register(config)
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """No test reads in the language of the one before: a request sets it for its thread."""
+    with i18n.reading_as(None):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -30,24 +30,25 @@ def run_in_order(demo: DemoSite, queue: str, document: Path, names: tuple[str, .
         ipptool(uri, FILES / f"{name}.test", *options)
 
 
-def count(demo: DemoSite, document: Path) -> int:
-    """How often it came out; what other tests left waiting comes out beside it."""
-    return sum(path.read_bytes() == document.read_bytes() for path in demo.paper())
-
-
 def test_a_pull_queue_answers_each_and_prints_nothing(demo: DemoSite, document: Path) -> None:
-    before, sheets = count(demo, document), len(demo.paper())
+    before, sheets = demo.copies_of(document.read_bytes()), len(demo.paper())
     run_in_order(demo, "pull", document, (*EVERYWHERE, "cancel-current-job"))
     assert len(demo.paper()) == sheets
 
     # One of the two was canceled; the released one still waits for its owner, who gets it.
     demo.tap(demo.user("ada")["card"])
-    wait_for(lambda: count(demo, document) > before, "the document at the printer", 20)
-    assert count(demo, document) == before + 1
+    wait_for(
+        lambda: demo.copies_of(document.read_bytes()) > before, "the document at the printer", 20
+    )
+    assert demo.copies_of(document.read_bytes()) == before + 1
 
 
 def test_a_direct_queue_answers_each_and_prints(demo: DemoSite, document: Path) -> None:
-    before = count(demo, document)
+    before = demo.copies_of(document.read_bytes())
     run_in_order(demo, "direct", document, EVERYWHERE)
-    wait_for(lambda: count(demo, document) >= before + 2, "both documents at the printer", 20)
-    assert count(demo, document) == before + 2
+    wait_for(
+        lambda: demo.copies_of(document.read_bytes()) >= before + 2,
+        "both documents at the printer",
+        20,
+    )
+    assert demo.copies_of(document.read_bytes()) == before + 2

@@ -52,8 +52,8 @@ def test_a_job_for_a_printer_that_hangs_waits_and_prints_when_it_is_back(
             return bool(found) and found[0]["state"] != "completed"
 
         wait_for(waits, f"the job {title} to wait", 20)
-        assert len(demo.paper()) == before
+        assert demo.copies_of(document) == 0
     finally:
         os.kill(old, signal.SIGKILL)  # the supervisor switches a new one on
-    assert demo.next_paper(before, 60) == document
-    assert len(demo.paper()) == before + 1
+    demo.comes_out(document, before, 60)
+    assert demo.copies_of(document) == 1

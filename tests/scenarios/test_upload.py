@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,49 +14,11 @@ import pytest
 
 from script._demo.pdf import make_pdf
 from tests.support.counts import count
+from tests.support.demo_api import Program, curl
 from tests.support.demo_site import DemoSite, wait_for
 
 pytestmark = pytest.mark.timeout(600)
 MEGABYTE = 1 << 20
-
-
-class Program:
-    """Asks the API and brings documents, by curl alone, as README shows it."""
-
-    def __init__(self, demo: DemoSite, account: str) -> None:
-        self.site = demo.site
-        self.key = self.site["api"][f"{account}_key"]
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        sent = () if body is None else ("-H", "Content-Type: application/json",
-                                        "-d", json.dumps(body))  # fmt: skip
-        return curl(
-            "-X", method, "--cacert", self.site["ca_file"],
-            "-H", f"Authorization: Bearer {self.key}", *sent,
-            f"{self.site['primary_url']}/api/v1{path}",
-        )  # fmt: skip
-
-    def items(self, path: str) -> list[dict[str, Any]]:
-        status, answer = self.ask("GET", path)
-        assert status == 200, answer
-        found: list[dict[str, Any]] = answer["items"]
-        return found
-
-    def order(self, username: str, queue: str, **more: Any) -> dict[str, Any]:
-        """What an upload of somebody's says: their id and the queue's."""
-        [user] = [each for each in self.items("/users") if each["username"] == username]
-        [target] = [each for each in self.items("/queues") if each["path"] == queue]
-        return {"queue_id": target["id"], "user_id": user["id"], **more}
-
-    def upload(self, order: dict[str, Any]) -> dict[str, Any]:
-        def given() -> Any:
-            status, answer = self.ask("POST", "/jobs/uploads", order)
-            # A gateway that started this moment has not told yet that its door is open.
-            assert status in {201, 409}, answer
-            return answer if status == 201 else None
-
-        upload: dict[str, Any] = wait_for(given, "a gateway that takes uploads", 40)
-        return upload
 
 
 def bring(upload: dict[str, Any], document: Path) -> tuple[int, Any]:
@@ -66,15 +26,6 @@ def bring(upload: dict[str, Any], document: Path) -> tuple[int, Any]:
         "-k", "--pinnedpubkey", upload["key_pin"], "-H", f"Authorization: Bearer {upload['ticket']}",
         "-T", str(document), upload["url"],
     )  # fmt: skip
-
-
-def curl(*arguments: str) -> tuple[int, Any]:
-    done = subprocess.run(
-        ["curl", "-s", "--max-time", "300", "-w", "\n%{http_code}", *arguments],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    body, _, status = done.stdout.rpartition("\n")
-    return int(status), json.loads(body or "null")
 
 
 @pytest.fixture
@@ -86,14 +37,6 @@ def a_document(folder: Path, title: str) -> Path:
     path = folder / title
     path.write_bytes(make_pdf(title, [["One"], ["Two"]]))
     return path
-
-
-def comes_out(demo: DemoSite, before: int, document: Path) -> None:
-    """It is among the paper; what others left waiting for Ada comes out with it."""
-    wanted = document.read_bytes()
-    wait_for(
-        lambda: any(path.read_bytes() == wanted for path in demo.paper()[before:]), "the paper", 20
-    )
 
 
 def test_what_a_program_brings_waits_for_its_person_and_comes_out_as_it_was(
@@ -112,7 +55,7 @@ def test_what_a_program_brings_waits_for_its_person_and_comes_out_as_it_was(
     assert (job["state"], job["owner"], job["identity"]) == ("pending-held", "ada", "verified")
     before = len(demo.paper())
     demo.tap(demo.user("ada")["card"])
-    comes_out(demo, before, document)
+    demo.comes_out(document.read_bytes(), before)
 
 
 def test_nobody_uploads_for_anothers_person_or_queue(demo: DemoSite, alder: Program) -> None:
@@ -146,7 +89,7 @@ def test_a_ticket_from_before_the_cut_still_opens(
     with cut_line(demo):
         assert bring(upload, document)[0] == 201
         demo.tap(demo.user("ada")["card"])
-        comes_out(demo, before, document)
+        demo.comes_out(document.read_bytes(), before)
 
 
 def rss_bytes(pid: int) -> int:

@@ -89,11 +89,20 @@ class DemoSite:
         files = [path for path in output.iterdir() if path.suffix != ".prn"]
         return sorted(files, key=lambda path: path.stat().st_mtime_ns)
 
-    def next_paper(self, before: int, seconds: float = 15.0) -> bytes:
-        """The next document at the printer, whole."""
-        path = wait_for(lambda: self.paper()[before:], "paper", seconds)[0]
-        wait_for(lambda: path.read_bytes().rstrip().endswith(b"%%EOF"), "the end of it")
-        return bytes(path.read_bytes())
+    def comes_out(self, document: bytes, before: int, seconds: float = 20.0) -> None:
+        """Wait until it is among the paper that followed the first ``before`` sheets.
+
+        Another test's last sheet may lie between them.
+        """
+
+        def lies_there() -> bool:
+            return any(path.read_bytes() == document for path in self.paper()[before:])
+
+        wait_for(lies_there, "the document at the printer", seconds)
+
+    def copies_of(self, document: bytes) -> int:
+        """How often the printer received it."""
+        return sum(path.read_bytes() == document for path in self.paper())
 
     def cli(self, *words: str) -> Any:
         """Ask the primary as its administrator does at the command line."""
