@@ -60,6 +60,8 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ),
     ("gateway.renewed", "ok"): mark("A gateway renewed its certificate"),
     ("gateway.rolled-back", "refused"): mark("A gateway was set back to an earlier time"),
+    ("gateway.jobs-lost", "refused"): mark("Jobs are no longer on the gateway %(what)s"),
+    ("gateway.jobs-found", "ok"): mark("Jobs that were lost are on the gateway %(what)s again"),
     ("gateway.new-epoch", "ok"): mark("A gateway began a new count of what it tells"),
     ("gateway.facts-missing", "refused"): mark("A gateway no longer keeps all that was asked for"),
     ("gateway.parked", "refused"): mark("Two boxes use one gateway's identity; both are parked"),

@@ -23,6 +23,7 @@ from shared.messages.events import (
     JobChanged,
     JobCounted,
     JobReceived,
+    JobsListed,
     TerminalPaired,
     UsageRecorded,
 )
@@ -55,7 +56,14 @@ def _for_each(handler: Callable[[Session, GatewayId, Sequence[Any]], None]) -> H
 # In this order, and the audit's lock last; kinds that share a handler come to it in their order.
 HANDLERS: Final[Mapping[str, Handler]] = {
     **dict.fromkeys(
-        (JobReceived.KIND, JobChanged.KIND, JobCounted.KIND, UsageRecorded.KIND), jobs.on_told
+        (
+            JobReceived.KIND,
+            JobChanged.KIND,
+            JobCounted.KIND,
+            JobsListed.KIND,
+            UsageRecorded.KIND,
+        ),
+        jobs.on_told,
     ),
     TerminalPaired.KIND: _for_each(terminals.on_paired),
     AccountForgotten.KIND: _for_each(gateways.on_account_forgotten),

@@ -187,6 +187,8 @@ def _follow(session: Session, mark: LaneMark, said: LaneHello) -> Decision:
     mark.chain = start.hex()
     _remember_epoch(session, mark, said, now)
     session.flush()
+    if said.previous is None and mark.lane == Lane.FACTS.value:
+        jobs.on_another_disk(session, mark.gateway_id, now)
     event = EVENTS.get(said.why, "gateway.new-epoch")
     return _decide(LaneAction.CONTINUE, mark, f"{said.why}: a new epoch", event)
 

@@ -7,6 +7,7 @@ whichever gateways tell them: what is known is read once, and each table is writ
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,12 +16,18 @@ from sqlalchemy.orm import Session
 from control_plane import bulk
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
-from control_plane.jobs import repository, rows
+from control_plane.jobs import losing, repository, rows
 from control_plane.jobs.models import Job, JobCount, JobEvent, UsageRow
 from control_plane.jobs.repository import Standing
 from control_plane.jobs.rows import Row
 from shared.ids import AccountId, GatewayId, JobId
-from shared.messages.events import JobChanged, JobCounted, JobReceived, UsageRecorded
+from shared.messages.events import (
+    JobChanged,
+    JobCounted,
+    JobReceived,
+    JobsListed,
+    UsageRecorded,
+)
 
 JobFact = JobReceived | JobChanged | JobCounted | UsageRecorded
 Told = tuple[GatewayId, JobFact]
@@ -43,13 +50,25 @@ def on_facts(session: Session, gateway_id: GatewayId, facts: Sequence[JobFact]) 
     on_told(session, [(gateway_id, fact) for fact in facts])
 
 
-def on_told(session: Session, told: Sequence[Told]) -> None:
+def on_told(session: Session, told: Sequence[tuple[GatewayId, JobFact | JobsListed]]) -> None:
     """Record what gateways tell of their jobs, each in its order.
 
     Raises:
         NotServedError: A gateway never served the account.
         ForeignJobError: A job is somebody else's.
     """
+    # A list speaks of what was told before it; what is told after it is not in it.
+    for _, some in itertools.groupby(told, lambda each: isinstance(each[1], JobsListed)):
+        run = list(some)
+        for gateway_id, fact in run:
+            if isinstance(fact, JobsListed):
+                losing.on_listed(session, gateway_id, fact)
+        _record(session, [(g, fact) for g, fact in run if not isinstance(fact, JobsListed)])
+
+
+def _record(session: Session, told: Sequence[Told]) -> None:
+    if not told:
+        return
     known = _checked_jobs(session, told)
     new: dict[JobId, Row] = {}
     for gateway_id, fact in told:

@@ -40,17 +40,19 @@ _ = gettext
 bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 _ALL: Final = 200
 _PEOPLE: Final = 20
-_STATES: Final[Mapping[str, tuple[str, tuple[JobState, ...], Hold | None]]] = {
-    "held": (mark("Waiting"), (JobState.PENDING_HELD,), None),
+# By its word in the address: how it is called, its states, and the reason it must give.
+_STATES: Final[Mapping[str, tuple[str, tuple[JobState, ...], str]]] = {
+    "held": (mark("Waiting"), (JobState.PENDING_HELD,), ""),
     "printing": (
         mark("Printing"),
         (JobState.PENDING, JobState.PROCESSING, JobState.PROCESSING_STOPPED),
-        None,
+        "",
     ),
-    "completed": (mark("Printed"), (JobState.COMPLETED,), None),
-    "ended": (mark("Deleted or not printed"), (JobState.CANCELED, JobState.ABORTED), None),
-    "uncertain": (mark("Outcome unknown"), (JobState.PENDING_HELD,), Hold.UNCERTAIN),
-    "quarantine": (mark("Nobody's"), (JobState.PENDING_HELD,), Hold.QUARANTINE),
+    "completed": (mark("Printed"), (JobState.COMPLETED,), ""),
+    "ended": (mark("Deleted or not printed"), (JobState.CANCELED, JobState.ABORTED), ""),
+    "uncertain": (mark("Outcome unknown"), (JobState.PENDING_HELD,), Hold.UNCERTAIN.value),
+    "quarantine": (mark("Nobody's"), (JobState.PENDING_HELD,), Hold.QUARANTINE.value),
+    "lost": (mark("Lost with a gateway's disk"), (JobState.ABORTED,), jobs.LOST),
 }
 _FILTERS: Final = ("q", "state", "printer", "person")
 
@@ -70,7 +72,7 @@ def list_jobs() -> ResponseReturnValue:
             return fragment("jobs/rows.html", **values)
         return render_template(
             "jobs/list.html",
-            states=[(key, _(label)) for key, (label, _states, _hold) in _STATES.items()],
+            states=[(key, _(label)) for key, (label, _states, _reason) in _STATES.items()],
             printers=_printers(session),
             **values,
         )
@@ -193,14 +195,14 @@ def _filters() -> dict[str, str]:
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
     filters = _filters()
-    _label, states, hold = _STATES.get(filters["state"], ("", (), None))
+    _label, states, reason = _STATES.get(filters["state"], ("", (), ""))
     return jobs.list_jobs(
         session,
         account_id(),
         # Whoever may not read titles may not find jobs by them either.
         text=filters["q"] if shows_titles() and filters["q"] else None,
         states=states,
-        hold=hold,
+        reason=reason,
         owner_id=UserId(filters["person"]) if filters["person"] else None,
         printer_id=PrinterId(filters["printer"]) if filters["printer"] else None,
         order=request.args.get("order", ""),

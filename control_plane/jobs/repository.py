@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from control_plane import bulk
+from control_plane.jobs import rows
 from control_plane.jobs.models import Job, JobCount, JobEvent, UsageRow
 from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from shared.ids import AccountId, GatewayId, JobId, PrinterId, QueueId, UserId
-from shared.job_states import Hold, JobState
+from shared.job_states import JobState
+
+# Why a job is given up that its gateway no longer has; and beside it, that it was on its way to a
+# printer when it was last told of.
+LOST: Final = "spoolhouse-job-lost"
+ON_ITS_WAY: Final = "spoolhouse-job-lost-on-its-way"
 
 _SORTS: Final[Mapping[str, Column]] = {
     "sent": Job.received_at,
@@ -21,6 +27,11 @@ _SORTS: Final[Mapping[str, Column]] = {
     "pages": Job.impressions,
     "size": Job.size_bytes,
 }
+
+
+def gives(reason: str) -> ColumnElement[bool]:
+    """Whether it is among a job's reasons."""
+    return cast(Job.reasons, Text).contains(f'"{reason}"', autoescape=True)
 
 
 def find_job(session: Session, account_id: AccountId, job_id: JobId) -> Job | None:
@@ -60,7 +71,7 @@ def list_jobs(
     *,
     text: str | None = None,
     states: Collection[JobState] = (),
-    hold: Hold | None = None,
+    reason: str = "",
     owner_id: UserId | None = None,
     queue_id: QueueId | None = None,
     printer_id: PrinterId | None = None,
@@ -77,8 +88,8 @@ def list_jobs(
         query = query.where(or_(contains(Job.title, text), contains(Job.claimed_name, text)))
     if states:
         query = query.where(Job.state.in_([int(state) for state in states]))
-    if hold:
-        query = query.where(cast(Job.reasons, Text).contains(hold.value, autoescape=True))
+    if reason:
+        query = query.where(gives(reason))
     for column, value in (
         (Job.owner_id, owner_id),
         (Job.queue_id, queue_id),
@@ -135,12 +146,12 @@ def moments(
 ) -> dict[tuple[JobId, int, str, datetime], int]:
     """The first home epoch under which each line of these jobs' timelines was told."""
     e = JobEvent
-    rows = session.execute(
+    found = session.execute(
         select(e.job_id, e.revision, e.event, e.at, func.min(e.home_epoch))
         .where(bulk.among(session, e.job_id, ids))
         .group_by(e.job_id, e.revision, e.event, e.at)
     )
-    return {(job_id, revision, event, at): epoch for job_id, revision, event, at, epoch in rows}
+    return {(job_id, revision, event, at): epoch for job_id, revision, event, at, epoch in found}
 
 
 def counts(session: Session, account_id: AccountId, job_id: JobId) -> Sequence[JobCount]:
@@ -170,10 +181,10 @@ def usage(session: Session, account_id: AccountId, job_id: JobId) -> Sequence[Us
 
 
 def count_by_state(session: Session, account_id: AccountId) -> dict[JobState, int]:
-    rows = session.execute(
+    found = session.execute(
         select(Job.state, func.count()).where(Job.account_id == account_id).group_by(Job.state)
     )
-    return {JobState(state): count for state, count in rows}
+    return {JobState(state): count for state, count in found}
 
 
 def left_waiting(session: Session, gateway_id: GatewayId, now: datetime) -> Sequence[JobId]:
@@ -181,10 +192,61 @@ def left_waiting(session: Session, gateway_id: GatewayId, now: datetime) -> Sequ
 
     A gateway that was set back to an earlier time may believe that they still do.
     """
+    only_waited = and_(gives(LOST), ~gives(ON_ITS_WAY))
     no_longer = or_(Job.released_at.is_not(None), Job.state >= int(JobState.PROCESSING))
     return session.scalars(
         select(Job.id)
-        .where(Job.gateway_id == gateway_id, no_longer, Job.kept_until > now)
+        .where(Job.gateway_id == gateway_id, no_longer, ~only_waited, Job.kept_until > now)
         .order_by(Job.received_at.desc())
         .limit(5_000)
     ).all()
+
+
+def list_open(
+    session: Session, gateway_id: GatewayId, *, after: str, upto: str, before_epoch: int | None
+) -> Sequence[Job]:
+    """List a gateway's jobs of a range of ids that have not ended, locked, in one order.
+
+    ``before_epoch``: those alone that were last told of under an earlier home epoch.
+    """
+    query = select(Job).where(Job.gateway_id == gateway_id, Job.state < int(JobState.CANCELED))
+    if before_epoch is not None:
+        query = query.where(Job.home_epoch < before_epoch)
+    query = _within(query, after, upto).order_by(Job.id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def list_lost(
+    session: Session, gateway_id: GatewayId, ids: Collection[JobId], before_epoch: int
+) -> Sequence[Job]:
+    """List those of a gateway's jobs that were given up as lost, locked."""
+    query = select(Job).where(Job.gateway_id == gateway_id, bulk.among(session, Job.id, ids))
+    query = query.where(gives(LOST), Job.home_epoch < before_epoch)
+    query = query.order_by(Job.id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def last_told(session: Session, job: Job) -> JobEvent:
+    """The line of its timeline that a job stands at."""
+    query = select(JobEvent).where(
+        JobEvent.job_id == job.id,
+        JobEvent.home_epoch == job.home_epoch,
+        JobEvent.revision == job.revision,
+        JobEvent.event.not_in((rows.LOST, rows.FOUND)),
+    )
+    return session.scalars(query.order_by(JobEvent.at).limit(1)).one()
+
+
+def _within(query: Select[Job], after: str, upto: str) -> Select[Job]:
+    if after:
+        query = query.where(Job.id > after)
+    return query.where(Job.id <= upto) if upto else query
+
+
+def count_lost(session: Session, account_id: AccountId, since: datetime) -> int:
+    """Count the jobs that were lost with a gateway's disk."""
+    query = select(func.count()).select_from(Job).where(
+        Job.account_id == account_id, Job.state == int(JobState.ABORTED), Job.ended_at >= since,
+        gives(LOST),
+    )  # fmt: skip
+    return session.scalar(query) or 0

@@ -12,6 +12,9 @@ Row = dict[str, Any]
 K = TypeVar("K")
 
 RECEIVED: Final = "received"
+# Lines that no gateway told: what we concluded from the list of its jobs (losing.py).
+LOST: Final = "lost"
+FOUND: Final = "found"
 # Which count stands for the job: the surer one; of two as sure, the one nearer to the paper.
 _CONFIDENCE: Final = {"none": 0, "low": 1, "high": 2}
 _NEARNESS: Final = {"document": 0, "printer": 1, "counter": 2}
@@ -101,7 +104,7 @@ def line(fact: JobReceived | JobChanged) -> Row:
 
 def advance(row: Row, event: Mapping[str, Any]) -> None:
     """Let a job's row follow a line of its timeline, if that is newer."""
-    if event["event"] == RECEIVED or not is_newer(event, row):
+    if event["event"] in (RECEIVED, LOST, FOUND) or not is_newer(event, row):
         return
     for name in ("home_epoch", "revision", "state", "reasons", "message"):
         row[name] = event[name]

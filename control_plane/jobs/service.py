@@ -9,7 +9,7 @@ from control_plane import tenants
 from control_plane.database import utc_now
 from control_plane.errors import NotFoundError
 from control_plane.gateways import service as gateways
-from control_plane.jobs import facts, repository
+from control_plane.jobs import facts, losing, repository
 from control_plane.jobs.models import Job, JobCount, JobEvent, UsageRow
 from control_plane.printers import service as printers
 from control_plane.queues import service as queues
@@ -19,9 +19,12 @@ from shared.ids import AccountId, GatewayId, JobId, UserId
 ForeignJobError = facts.ForeignJobError
 on_facts = facts.on_facts
 on_told = facts.on_told
+on_another_disk = losing.on_another_disk
 list_jobs = repository.list_jobs
 list_by_id = repository.list_by_id
 count_by_state = repository.count_by_state
+count_lost = repository.count_lost
+LOST = repository.LOST
 
 
 @dataclass(frozen=True, slots=True)

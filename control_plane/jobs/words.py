@@ -11,6 +11,7 @@ from control_plane.commands.models import Command
 from control_plane.gateways.models import GatewayState
 from control_plane.gateways.things import SILENT_AFTER
 from control_plane.jobs.models import Job, JobCount, JobEvent
+from control_plane.jobs.repository import LOST, ON_ITS_WAY
 from shared.i18n import (
     format_bytes,
     format_moment,
@@ -53,6 +54,13 @@ REASONS: Final[Mapping[str, str]] = {
     "aborted-by-system": mark("It could not be printed."),
     "document-format-error": mark("The printer cannot read this document."),
     "unsupported-document-format": mark("The printer does not take this kind of document."),
+    LOST: mark(
+        "The gateway was set back to an older state, or got another disk; this job is no longer on "
+        "it. Who still needs it sends it again."
+    ),
+    ON_ITS_WAY: mark(
+        "It was on its way to a printer, and nobody can tell whether it printed: look there first."
+    ),
     "printer-unreachable": mark("The printer does not answer."),
     "connecting-to-device": mark("The gateway is calling the printer."),
 }
@@ -71,6 +79,8 @@ _EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     "expired": ("done", mark("Erased: its time was over")),
     "aborted": ("bad", mark("Given up")),
     "restarted": ("done", mark("Asked for again")),
+    "lost": ("bad", mark("No longer on its gateway")),
+    "found": ("done", mark("On its gateway again")),
     "tapped": ("wait", mark("Card tapped")),
     "waiting": ("wait", mark("Waiting for the printer")),
 }
@@ -152,8 +162,10 @@ class Names:
 
 def state_words(job: Job) -> tuple[str, str]:
     """The dot's tone, and the state in a word."""
-    if Hold.UNCERTAIN.value in job.reasons:
+    if {Hold.UNCERTAIN.value, ON_ITS_WAY} & set(job.reasons):
         return "warn", _("Outcome unknown")
+    if LOST in job.reasons:
+        return "bad", _("Lost")
     if Hold.QUARANTINE.value in job.reasons:
         return "warn", _("Nobody's")
     tone, words = STATES.get(job.state, ("off", ""))

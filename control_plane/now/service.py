@@ -17,6 +17,7 @@ from control_plane.domains import certificates
 from control_plane.domains import service as domains
 from control_plane.gateways import things
 from control_plane.jobs.models import Job
+from control_plane.jobs.service import count_lost
 from control_plane.now import repository
 from control_plane.parked import service as parked
 from control_plane.parked.service import Waiting
@@ -30,6 +31,7 @@ from shared.job_states import Hold
 SILENT_AFTER = timedelta(seconds=150)
 LATEST = 12
 HOURS = 11
+LOST_FOR = timedelta(days=7)  # jobs that were lost are a trouble for so long
 MOST_PRINTERS = 1_000  # that one page asks the database about
 
 
@@ -88,6 +90,7 @@ class Now:
     queues: int
     printers_in_all: int
     held_for: Mapping[Hold, int]
+    lost_jobs: int  # with a gateway's disk, lately
     licence_kind: str
     licence_expires_at: datetime | None
     printed_jobs: int
@@ -122,6 +125,7 @@ def look(session: Session, account_id: AccountId, now: datetime) -> Now:
         queues=repository.count_queues(session, account_id),
         printers_in_all=sum(all_printers.values()),
         held_for=repository.count_held_for(session, account_id),
+        lost_jobs=count_lost(session, account_id, now - LOST_FOR),
         licence_kind=licence.kind if licence else "",
         licence_expires_at=licence.expires_at if licence else None,
         printed_jobs=printed,

@@ -63,6 +63,7 @@ def troubles_of(now: Now, link: Link) -> Iterator[Trouble]:
             link("jobs.list_jobs", state="uncertain"),
             _("Look"),
         )
+    yield from _lost(now, link)
     unknown = now.held_for.get(Hold.QUARANTINE, 0)
     if unknown:
         yield Trouble(
@@ -78,6 +79,24 @@ def troubles_of(now: Now, link: Link) -> Iterator[Trouble]:
         )
     yield from _licence(now)
     yield from _certificates(now, link)
+
+
+def _lost(now: Now, link: Link) -> Iterator[Trouble]:
+    if now.lost_jobs:
+        yield Trouble(
+            "warn",
+            ngettext(
+                "%(num)s job was lost with a gateway's disk",
+                "%(num)s jobs were lost with a gateway's disk",
+                now.lost_jobs,
+            ),
+            _(
+                "A gateway was set back to an older state, or got another disk. Nothing of it is "
+                "charged; what was on its way to a printer may have printed."
+            ),
+            link("jobs.list_jobs", state="lost"),
+            _("Look"),
+        )
 
 
 def _parked(now: Now, link: Link) -> Iterator[Trouble]:

@@ -64,6 +64,7 @@ def thing_line(thing: ParkedThing) -> ThingLine:
 def _about(kind: str) -> str:
     return {
         "job": _("About a job"),
+        "jobs": _("About which jobs it has"),
         "audit": _("About who tried what there"),
         "terminal": _("About a terminal that was paired"),
         "account": _("About an account that it forgot"),

@@ -173,7 +173,7 @@ class Receiver:
             created_at=now,
             kept_until=now + timedelta(seconds=new.retention_seconds),
             revision=1,
-            home_epoch=1,
+            home_epoch=self._store.home_epoch,
             printer_id=new.printer_id,
             keep_after_printing=new.keep_after_printing,
             last_document=last_document,

@@ -77,6 +77,7 @@ class JobStore:
     ) -> None:
         self.path = state / "jobs.db"
         self.rush = Rush()
+        self.home_epoch = 1  # what new jobs count from; the newest job is never forgotten
         self._spool = spool
         self._fatal = fatal
         self._reserve = Reserve(state / "reserve", reserve_bytes)
@@ -106,8 +107,9 @@ class JobStore:
         orphans = self._spool.recover(Stored(*row) for row in kept)
         if orphans:
             log.info("%d files that belong to no job were erased", orphans)
-        newest = self._connection.execute("SELECT max(number) FROM jobs").fetchone()[0]
-        self._last_number = newest or 0
+        newest = self._connection.execute("SELECT max(number), max(home_epoch) FROM jobs")
+        number, home_epoch = newest.fetchone()
+        self._last_number, self.home_epoch = number or 0, home_epoch or 1
         self._reserve.fill()
         self._loop = asyncio.get_running_loop()
         self._stopped = False

@@ -404,8 +404,9 @@ class Link:
 
     def _anew(self, lane: Lane, home_epoch: int) -> BeginAnew:
         async def begin_anew(why: str, after: int | None) -> None:
-            new = rollback.NewEpoch(lane, why, after, self._known_released, home_epoch)
-            await self._parts.store.submit(
+            store, now = self._parts.store, self._parts.clock.now()
+            new = rollback.NewEpoch(lane, why, after, self._known_released, now, home_epoch)
+            store.home_epoch = await store.submit(
                 lambda tx: rollback.begin_anew(tx, new, self._parts.changer)
             )
             self._greeting.begin()

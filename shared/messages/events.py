@@ -113,6 +113,27 @@ class JobCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsListed:
+    """The jobs that a gateway has, told once after a new epoch; what it lacks is lost.
+
+    A part speaks of the ids above ``after`` up to ``upto``, so each can be applied by itself, and
+    of jobs told under an earlier home epoch alone: later ones were told later.
+    """
+
+    KIND: ClassVar[str] = "jobs.listed"
+    job_ids: tuple[JobId, ...]  # those that have not ended
+    after: str  # the id that the part before ended with; empty: from the lowest on
+    upto: str  # empty: to the highest
+    home_epoch: int
+    why: str  # as the epoch's: behind | forked | pruned
+    at: datetime
+
+    @property
+    def entity(self) -> str:
+        return "jobs"
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRecorded:
     """What is charged for one printing of one job; ``id`` makes it exactly once."""
 
@@ -210,6 +231,7 @@ Fact = (
     JobReceived
     | JobChanged
     | JobCounted
+    | JobsListed
     | UsageRecorded
     | AuditRecorded
     | TerminalPaired
@@ -223,6 +245,7 @@ FACTS: Final[Mapping[str, type[Any]]] = {
         JobReceived,
         JobChanged,
         JobCounted,
+        JobsListed,
         UsageRecorded,
         AuditRecorded,
         TerminalPaired,

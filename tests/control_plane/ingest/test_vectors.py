@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 from control_plane.database import Database
 from control_plane.gateways.models import Gateway
-from control_plane.ingest import facts, marks
+from control_plane.ingest import facts, handlers, marks
 from shared.crypto.signing import Signer, Verifier
 from shared.ids import GatewayId
 from shared.messages import codec, envelope
+from shared.messages.envelope import RowText
 from shared.messages.hello import Hello, LaneAction
 
 VECTORS: dict[str, Any] = json.loads(
@@ -45,6 +47,19 @@ def test_a_hello_and_its_batch_move_the_mark(database: Database, gateway: Gatewa
         mark = marks.find_mark(session, gateway, lane)
         assert mark is not None
         assert mark.chain == VECTORS["chain"]["chains"][-1]
+
+
+@pytest.mark.parametrize("kind", VECTORS["facts"])
+def test_the_primary_knows_what_to_do_with_this_row(
+    database: Database, gateway: GatewayId, kind: str
+) -> None:
+    raw = VECTORS["facts"][kind].encode()
+    text = json.loads(raw)
+    row = RowText(text["seq"], text["kind"], text["entity"], text["at"], text["body"], raw)
+    with database.writing() as session:
+        handlers.apply(session, [(gateway, row)])
+    with pytest.raises(handlers.UnknownFactError), database.writing() as session:
+        handlers.apply(session, [(gateway, replace(row, kind=f"{kind}.newer"))])
 
 
 def test_the_primary_s_signature_is_one_that_gateways_know() -> None:

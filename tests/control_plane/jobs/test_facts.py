@@ -190,7 +190,7 @@ def test_a_list_of_jobs_has_pages_and_filters(database: Database, town: Town) ->
             if cursor is None:
                 break
         assert len(seen) == len(set(seen)) == 7
-        held = jobs.list_jobs(session, house.account.id, hold=Hold.OWNER)
+        held = jobs.list_jobs(session, house.account.id, reason=Hold.OWNER.value)
         assert len(held.items) == 4
         canceled = jobs.list_jobs(session, house.account.id, states=[JobState.CANCELED])
         assert len(canceled.items) == 3

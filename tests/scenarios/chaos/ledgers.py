@@ -18,12 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from control_plane.jobs import rows
+from control_plane.jobs.repository import ON_ITS_WAY
 from shared.job_states import Hold
 from tests.scenarios.chaos.books import NOT_NOW, Reader
 from tests.scenarios.chaos.clients import Told
 from tests.scenarios.chaos.house import House
 
 _FEW: Final = 5
+# Lines that are no change: how it began, and what the primary concluded from a list of jobs.
+_NOT_CHANGES: Final = frozenset({rows.RECEIVED, rows.LOST, rows.FOUND})
+_TOLD: Final = f"event NOT IN ('{rows.LOST}', '{rows.FOUND}')"
 
 Rows = dict[tuple[str, int], dict[str, Any]]
 
@@ -146,6 +151,7 @@ class Ledgers:
             return [
                 *self._marks(primary),
                 *self._jobs(primary),
+                *self._open(primary),
                 *self._timelines(primary),
                 *self._usage(primary),
                 *self._audit(primary),
@@ -173,10 +179,19 @@ class Ledgers:
         for title in titles.keys() - self._told.asked:
             yield f"{title} was never sent"
 
+    def _open(self, primary: Reader) -> Iterator[str]:
+        """What is open at the primary is open at the gateway: nobody waits for a lost disk."""
+        query = "SELECT id, title, state FROM jobs WHERE state < 7"
+        with self._house.gateway_database() as own:
+            here = {row[0]: row[2] for row in own.execute(query)}
+        for job_id, title, state in primary.rows(query):
+            if here.get(job_id) != state:
+                yield f"{title} is {state} at the primary, and {here.get(job_id)} at the gateway"
+
     def _timelines(self, primary: Reader) -> Iterator[str]:
         query = f"SELECT job_id, revision, event, {primary.moment} FROM job_events"  # noqa: S608
         lines = Counter(primary.rows(query))
-        there = {line for line in lines if line[2] != "received"}
+        there = {line for line in lines if line[2] not in _NOT_CHANGES}
         here = {
             (b["job_id"], b["revision"], b["event"], b["at"])
             for b in self.facts.of_kind("job.changed")
@@ -185,7 +200,7 @@ class Ledgers:
         yield from (f"nobody said: {line}" for line in sorted(there - here)[:5])
         yield from (f"told {n} times: {line}" for line, n in lines.items() if n > 1)
         newest: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-        query = "SELECT job_id, home_epoch, revision FROM job_events"
+        query = f"SELECT job_id, home_epoch, revision FROM job_events WHERE {_TOLD}"  # noqa: S608
         for job_id, epoch, revision in primary.rows(query):
             newest[job_id] = max(newest[job_id], (epoch, revision))
         for job_id, epoch, revision in primary.rows("SELECT id, home_epoch, revision FROM jobs"):
@@ -250,16 +265,18 @@ class Ledgers:
             "SELECT title FROM job_events JOIN jobs ON jobs.id = job_events.job_id"
             " WHERE CAST(job_events.reasons AS text) LIKE :reason"
         )
-        return {title for (title,) in primary.rows(query, reason=f"%{Hold.UNCERTAIN.value}%")}
+        reasons = (Hold.UNCERTAIN.value, ON_ITS_WAY)
+        return {t for reason in reasons for (t,) in primary.rows(query, reason=f"%{reason}%")}
 
     @staticmethod
     def _lives(primary: Reader, title: str) -> set[int]:
         """The further lives of its box that speak of the job."""
         query = (
-            "SELECT DISTINCT job_events.home_epoch FROM job_events"
-            " JOIN jobs ON jobs.id = job_events.job_id WHERE title = :title"
+            "SELECT DISTINCT job_events.home_epoch FROM job_events"  # noqa: S608  # our own words
+            f" JOIN jobs ON jobs.id = job_events.job_id WHERE title = :title AND {_TOLD}"
         )
-        return {epoch for (epoch,) in primary.rows(query, title=title)} - {1}
+        lives = {epoch for (epoch,) in primary.rows(query, title=title)}
+        return lives - {min(lives, default=1)}
 
 
 def papers(house: House, told: Told) -> Counter[str]:

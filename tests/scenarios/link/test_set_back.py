@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from control_plane.jobs.models import Job as JobRow
 from control_plane.jobs.models import JobEvent as EventRow
 from edge_agent.jobs.model import Actor, Job
+from edge_agent.sync import rollback
 from shared.ids import JobId, PrinterId, UserId, new_id
 from shared.job_states import Hold, JobState
 from tests.support.jobs import a_new_job
@@ -119,3 +122,87 @@ async def test_two_copies_of_one_disk_never_share_a_line_of_a_timeline(
             await box.told()
     released = [line for line in lines(primary, job.id) if line[1] == "released"]
     assert released == [(1, "released"), (2, "released"), (3, "released")]
+
+
+async def test_what_only_the_lost_time_knew_is_shown_as_lost_or_unknown(
+    primary: Primary, tmp_path: Path
+) -> None:
+    identity = primary.enrol(primary.town.alder.gateway, tmp_path / "box")
+    state, snapshot = tmp_path / "box", tmp_path / "snapshot"
+    async with a_gateway(primary, state, identity) as box:
+        await box.connected()
+        stays = await send(primary, box, "stays")
+        await box.told()
+    shutil.copytree(state, snapshot)
+    async with a_gateway(primary, state, identity) as box:
+        await box.connected()
+        waited, went = await send(primary, box, "waited"), await send(primary, box, "went")
+        await release(primary, box, went)
+        await box.told()
+
+    async with a_gateway(primary, snapshot, identity) as box:
+        await box.connected()
+        await until(lambda: primary.count("gateway.jobs-lost") == 1, "the list was compared")
+        # What comes from now on is told later than the list.
+        new = await send(primary, box, "new")
+        await box.told()
+        assert (await box.jobs.get(new.id)).home_epoch == 2
+    held, gone = JobState.PENDING_HELD, JobState.ABORTED
+    states = [known_state(primary, job.id) for job in (stays, new, waited, went)]
+    assert states == [held, held, gone, gone]
+    assert lines(primary, waited.id) == [(1, "received"), (2, "lost")]
+    row = primary.audit("gateway.jobs-lost")[0]
+    assert (row.detail["lost"], row.detail["unknown"]) == (1, 1)
+
+    async with a_gateway(primary, state, identity) as box:
+        # The newer disk was put back: what it has is there again.
+        await box.connected()
+        await until(lambda: primary.count("gateway.jobs-found") == 1, "they are found")
+        await box.told()
+    assert known_state(primary, waited.id) == held
+    assert known_state(primary, new.id) == gone
+
+
+async def test_a_list_of_many_jobs_is_told_in_parts(
+    primary: Primary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollback, "MOST_IN_A_PART", 2)
+    identity = primary.enrol(primary.town.alder.gateway, tmp_path / "box")
+    state, snapshot = tmp_path / "box", tmp_path / "snapshot"
+    async with a_gateway(primary, state, identity) as box:
+        await box.connected()
+        stay = [await send(primary, box, f"stays {n}") for n in range(4)]
+        await box.told()
+    shutil.copytree(state, snapshot)
+    async with a_gateway(primary, state, identity) as box:
+        await box.connected()
+        gone = [await send(primary, box, f"gone {n}") for n in range(3)]
+        await box.told()
+    async with a_gateway(primary, snapshot, identity) as box:
+        await box.connected()
+        await until(lambda: primary.count("gateway.jobs-lost") == 1, "the list was compared")
+        await box.told()
+        kinds = box.store.look(
+            lambda c: [json.loads(row)["kind"] for (row,) in c.execute("SELECT row FROM outbox")]
+        )
+    assert kinds.count("jobs.listed") == 2
+    assert {known_state(primary, job.id) for job in stay} == {JobState.PENDING_HELD}
+    assert {known_state(primary, job.id) for job in gone} == {JobState.ABORTED}
+
+
+async def test_a_replaced_box_has_none_of_the_jobs_of_the_old_one(
+    primary: Primary, tmp_path: Path
+) -> None:
+    gateway = primary.town.alder.gateway
+    identity = primary.enrol(gateway, tmp_path / "old")
+    async with a_gateway(primary, tmp_path / "old", identity) as box:
+        await box.connected()
+        job = await send(primary, box, "of the old box")
+        await box.told()
+    replaced = primary.enrol(gateway, tmp_path / "new")
+    async with a_gateway(primary, tmp_path / "new", replaced) as box:
+        await box.connected()
+        new = await send(primary, box, "of the new box")
+        await box.told()
+    assert known_state(primary, job.id) == JobState.ABORTED
+    assert known_state(primary, new.id) == JobState.PENDING_HELD

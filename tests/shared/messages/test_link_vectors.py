@@ -15,6 +15,7 @@ from shared.ids import GatewayId
 from shared.messages import codec, envelope
 from shared.messages.commands import Command
 from shared.messages.envelope import Lane
+from shared.messages.events import FACTS
 from shared.messages.feed import FeedAsk, FeedPage
 from shared.messages.hello import Ack, Hello, HelloAnswer, Presence
 
@@ -46,6 +47,18 @@ def test_a_row_is_canonical_json() -> None:
         names = ("kind", "entity", "at", "body")
         values = [row[name] for name in names]
         assert envelope.encode_row(row["seq"], *values) == text.encode()
+
+
+@pytest.mark.parametrize("kind", VECTORS["facts"])
+def test_a_fact_is_read_and_written_as_this_row(kind: str) -> None:
+    text = VECTORS["facts"][kind]
+    row = json.loads(text)
+    fact: Any = codec.from_plain(FACTS[kind], row["body"])
+    assert (fact.KIND, fact.entity) == (row["kind"], row["entity"])
+    names = ("kind", "entity", "at", "body")
+    values = [row[name] for name in names]
+    assert codec.to_plain(fact) == row["body"]
+    assert envelope.encode_row(row["seq"], *values) == text.encode()
 
 
 @pytest.mark.parametrize("form", ["plain", "compressed"])
