@@ -60,9 +60,8 @@ class Bench:
         """One line of the table."""
         name = f"{name}, {clients} client" + ("s" if clients > 1 else "")
         _say(f"  {name} ...")
-        theirs = self._load(self.cups, self.ours, size, clients)
-        meter = processes.Meter(self.ours.pids())
-        ours = self._load(self.ours, self.cups, size, clients)
+        theirs, _ = self._load(self.cups, self.ours, size, clients)
+        ours, meter = self._load(self.ours, self.cups, size, clients)
         if ours.jobs:
             self.spent[name] = meter.microseconds_per(ours.jobs)
         self.add(table.loads(name, theirs, ours, in_bytes=size >= LARGE, goal=goal))
@@ -71,8 +70,7 @@ class Bench:
     def measure_ours(self, name: str, clients: int) -> load.Load:
         """What Spoolhouse does alone."""
         _say(f"  {name} ...")
-        meter = processes.Meter(self.ours.pids())
-        result = self._load(self.ours, self.cups, SMALL, clients)
+        result, meter = self._load(self.ours, self.cups, SMALL, clients)
         self.spent[name] = meter.microseconds_per(max(result.jobs, 1))
         return result
 
@@ -110,9 +108,16 @@ class Bench:
         self.rows.append(row)
         _say(f"    {' | '.join((*row.cells, row.ratio, row.goal))}")
 
-    def _load(self, server: Server, other: Server, size: int, clients: int) -> load.Load:
+    def _load(
+        self, server: Server, other: Server, size: int, clients: int
+    ) -> tuple[load.Load, processes.Meter]:
+        """Put the load on one.
+
+        The meter ends with it: what the gateway tells the primary in the pause after is not its.
+        """
         with processes.resting(tuple(other.pids().values())):
-            return load.run(
+            meter = processes.Meter(self.ours.pids())
+            done = load.run(
                 server.uri,
                 server.user,
                 load.a_pdf(size),
@@ -120,6 +125,8 @@ class Bench:
                 self.seconds,
                 scratch=self.scratch,
             )
+            meter.stop()
+            return done, meter
 
 
 def main() -> int:

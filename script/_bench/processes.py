@@ -40,16 +40,19 @@ def peak_megabytes(pid: int) -> float:
 
 
 class Meter:
-    """Processor time of several processes, and of the whole machine, from here on."""
+    """Processor time of several processes, and of the whole machine, until it is stopped."""
 
     def __init__(self, pids: Mapping[str, int]) -> None:
         self._pids = dict(pids)
-        self._before = self._read()
+        self._before = self._after = self._read()
+
+    def stop(self) -> None:
+        """End the measurement."""
+        self._after = self._read()
 
     def microseconds_per(self, jobs: int) -> dict[str, float]:
         """Processor time per job, by process; ``machine`` is everything on it."""
-        now = self._read()
-        return {name: (now[name] - self._before[name]) / jobs * 1e6 for name in now}
+        return {name: (self._after[name] - self._before[name]) / jobs * 1e6 for name in self._after}
 
     def _read(self) -> dict[str, float]:
         found = {name: processor_seconds(pid) for name, pid in self._pids.items()}
