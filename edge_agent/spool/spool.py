@@ -359,10 +359,21 @@ async def _on_disk(writing: asyncio.Future[None] | None) -> None:
 
 
 async def _ended(future: asyncio.Future[T] | None) -> None:
-    """Wait until a thread is done with what it was given, however it went."""
+    """Wait until a thread is done with what it was given, however it went.
+
+    Whoever is cancelled here waits all the same: the thread has the file in its hands.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while future is not None and not future.done():
+        try:
+            await asyncio.wait((future,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
     if future is not None:
         with contextlib.suppress(OSError):
-            await future
+            future.result()
 
 
 async def _first_bytes(body: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes] | None]:
