@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -11,11 +12,12 @@ from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.enrolment import approval
 from control_plane.enrolment.words import fingerprint
-from control_plane.errors import ConflictError, InvalidError, SpoolhouseError
+from control_plane.errors import ConflictError
 from control_plane.gateways import service as gateways
 from control_plane.gateways import words
 from control_plane.gateways.schemas import NewGateway
 from control_plane.now import service as now
+from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.parked import service as parked
 from control_plane.security.permissions import Permission
 from control_plane.sites.pages import sites_page
@@ -30,8 +32,10 @@ from control_plane.web.caller import (
     vendor_id,
     writing,
 )
-from control_plane.web.forms import Form, read, sentence
+from control_plane.web.changing import attempt, carry_out, confirmed, done, typed
+from control_plane.web.forms import Form, sentence
 from control_plane.web.rendering import fragment
+from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import GatewayId
 
@@ -50,25 +54,41 @@ def list_gateways() -> ResponseReturnValue:
         return vendors_page(session, Form())
 
 
+@bp.get("/export.csv")
+@requires(Permission.SEE_THINGS)
+def export_gateways() -> ResponseReturnValue:
+    """One's own gateways, and for an account those that serve it."""
+
+    def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
+        page = _some(session, cursor, EXPORT_LIMIT)
+        states = gateways.states(session, [gateway.id for gateway in page.items])
+        moment = utc_now()
+        rows = []
+        for gateway in page.items:
+            state = states.get(gateway.id)
+            heard = state.last_seen_at if state else None
+            _tone, says = words.how(gateway, state, moment)
+            rows.append((gateway.name, says, heard, gateway.enrolled_at, gateway.created_at))
+        return rows, page.next_cursor
+
+    header = [_("Gateway"), _("State"), _("Last heard"), _("Enrolled"), _("Since")]
+    return csv_response("gateways", header, every_row(read_some))
+
+
 @bp.post("")
 @requires(Permission.CHANGE_THINGS)
 def add_gateway() -> ResponseReturnValue:
-    name = request.form.get("gateway_name", "").strip()
-    form = Form({"name": name, "site_id": request.form.get("site_id", "")})
-    body = read(NewGateway, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                gateway = gateways.create(session, tenant(), body, actor(), vault=vault())
-        except SpoolhouseError as error:
-            form.refuse(error, ("name", "site_id"))
-        else:
-            flash(_("The gateway %(name)s was added. Make its code next.", name=gateway.name))
-            return redirect(url_for("gateways.show_gateway", gateway_id=gateway.id), 303)
-    # The page has two fields called name; the one of the gateway keeps its own.
-    form.values = {"gateway_name": name, "site_id": form.values["site_id"]}
-    if "name" in form.errors:
-        form.errors["gateway_name"] = form.errors.pop("name")
+    form = typed("gateway_name", "site_id")  # The page of sites has a field called name, too.
+    sent = Form({"name": form.values["gateway_name"], "site_id": form.values["site_id"]})
+    made = carry_out(
+        NewGateway,
+        sent,
+        lambda session, body: gateways.create(session, tenant(), body, actor(), vault=vault()),
+    )
+    if made:
+        said = _("The gateway %(name)s was added. Make its code next.", name=made.name)
+        return done(said, "gateways.show_gateway", gateway_id=made.id)
+    form.errors = {"gateway_name" if key == "name" else key: e for key, e in sent.errors.items()}
     with reading() as session:
         page = sites_page if tenant().account_id else vendors_page
         return page(session, form), 422
@@ -102,33 +122,33 @@ def make_code(gateway_id: str) -> ResponseReturnValue:
 @requires(Permission.SEE_ACCOUNTS, Permission.CHANGE_THINGS)
 def serve_account(gateway_id: str) -> ResponseReturnValue:
     """Let a vendor's gateway serve one of its accounts."""
-    form = Form({"short_name": request.form.get("short_name", "").strip()})
-    try:
-        with writing() as session:
-            gateway = gateways.get_own(session, tenant(), GatewayId(gateway_id))
-            account = accounts.get_by_short_name(session, vendor_id(), form.values["short_name"])
-            gateways.serve(session, gateway, account.id, actor(), vault=vault())
-    except (ConflictError, InvalidError) as error:
-        form.refuse(error, ("short_name",))
-        with reading() as session:
-            return _gateway_page(session, gateway_id, form), 422
-    flash(_("%(gateway)s serves %(account)s now.", gateway=gateway.name, account=account.name))
-    return redirect(url_for("gateways.show_gateway", gateway_id=gateway_id), 303)
+    form = typed("short_name")
+
+    def serve(session: Session) -> tuple[str, str]:
+        gateway = gateways.get_own(session, tenant(), GatewayId(gateway_id))
+        account = accounts.get_by_short_name(session, vendor_id(), form.values["short_name"])
+        gateways.serve(session, gateway, account.id, actor(), vault=vault())
+        return gateway.name, account.name
+
+    if names := attempt(form, serve):
+        said = _("%(gateway)s serves %(account)s now.", gateway=names[0], account=names[1])
+        return done(said, "gateways.show_gateway", gateway_id=gateway_id)
+    with reading() as session:
+        return _gateway_page(session, gateway_id, form), 422
 
 
 @bp.post("/<gateway_id>/revoke")
 @requires(Permission.CHANGE_THINGS)
 def revoke_gateway(gateway_id: str) -> ResponseReturnValue:
-    form = Form({"confirm": request.form.get("confirm", "").strip()})
+    form = typed("confirm")
     with reading() as session:
         name = gateways.get_own(session, tenant(), GatewayId(gateway_id)).name
-        if form.values["confirm"] != name:
-            form.errors["confirm"] = _("Type the name %(name)s: this cannot be undone.", name=name)
+        if not confirmed(form, name):
             return _gateway_page(session, gateway_id, form), 422
     with writing() as session:
         gateways.revoke(session, tenant(), GatewayId(gateway_id), actor())
-    flash(_("%(name)s was revoked: it reaches this primary no more.", name=name))
-    return redirect(url_for("gateways.list_gateways"), 303)
+    said = _("%(name)s was revoked: it reaches this primary no more.", name=name)
+    return done(said, "gateways.list_gateways")
 
 
 @bp.post("/<gateway_id>/boxes/<key_fingerprint>/approve")
@@ -160,15 +180,20 @@ def _decide(gateway_id: str, key_fingerprint: str, *, approve: bool) -> Response
     return redirect(url_for("gateways.show_gateway", gateway_id=gateway_id), 303)
 
 
-def vendors_page(session: Session, form: Form) -> str:
-    """Show a vendor's gateways, how they are, and how many accounts each serves."""
-    page = gateways.list_gateways(
+def _some(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
+    return gateways.list_gateways(
         session,
         tenant(),
         text=request.args.get("q") or None,
         order=request.args.get("order", ""),
-        cursor=request.args.get("cursor") or None,
+        cursor=cursor or None,
+        limit=limit,
     )
+
+
+def vendors_page(session: Session, form: Form) -> str:
+    """Show a vendor's gateways, how they are, and how many accounts each serves."""
+    page = _some(session, request.args.get("cursor"))
     ids = [gateway.id for gateway in page.items]
     states, moment = gateways.states(session, ids), utc_now()
     return render_template(

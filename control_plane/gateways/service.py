@@ -54,8 +54,7 @@ def create(
     session: Session, tenant: Tenant, new: NewGateway, by: Actor, *, vault: Vault
 ) -> Gateway:
     """Prepare a gateway; it lives from its enrolment on. An account's own serves it at once."""
-    if repository.find_by_name(session, tenant, new.name):
-        raise ConflictError("there is a gateway with this name", "name")
+    _check_name(session, tenant, new.name, None)
     _check_site(session, tenant, new.site_id)
     gateway = Gateway(id=GatewayId(new_id()), tenant=str(tenant), **new.model_dump(mode="json"))
     session.add(gateway)
@@ -105,6 +104,7 @@ def update(
 ) -> Gateway:
     gateway = get_own(session, tenant, gateway_id)
     changes.check_version(gateway, expected_version)
+    _check_name(session, tenant, body.name, gateway_id)
     _check_site(session, tenant, body.site_id)
     changed = changes.apply(gateway, body)
     session.flush()
@@ -140,6 +140,7 @@ def revoke(session: Session, tenant: Tenant, gateway_id: GatewayId, by: Actor) -
     """End a gateway for good; the link takes its certificate and its role at the broker."""
     gateway = get_own(session, tenant, gateway_id)
     gateway.revoked_at = utc_now()
+    gateway.site_id = None  # It stands nowhere any more; the site may go.
     session.flush()
     audit.record(
         session, tenant, "gateway.revoked", by, subject_kind="gateway", subject_id=gateway_id,
@@ -163,6 +164,14 @@ def record_of(gateway: Gateway) -> GatewayRecord:
         services=services,
         trusted_hosts=tuple(gateway.trusted_hosts),
     )
+
+
+def _check_name(
+    session: Session, tenant: Tenant, name: str | None, own_id: GatewayId | None
+) -> None:
+    other = repository.find_by_name(session, tenant, name) if name else None
+    if other and other.id != own_id:
+        raise ConflictError("there is a gateway with this name", "name")
 
 
 def _check_site(session: Session, tenant: Tenant, site_id: SiteId | None) -> None:

@@ -3,12 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from control_plane.database import utc_now
-from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.gateways import things
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
@@ -20,15 +19,18 @@ from control_plane.security.permissions import Permission
 from control_plane.sites import service as sites
 from control_plane.terminals import service as terminals
 from control_plane.web.caller import account_id, actor, reading, requires, writing
-from control_plane.web.forms import Form, read
+from control_plane.web.changing import carry_out, done, typed
+from control_plane.web.forms import Form
 from control_plane.web.rendering import fragment
 from control_plane.web.tables import Row, csv_response, every_row, yes_or_no
 from shared.i18n import gettext
 from shared.ids import PrinterId
+from shared.profiles import list_profiles
 
 _ = gettext
 bp = Blueprint("printers", __name__, url_prefix="/printers")
-_FIELDS = ("name", "uri", "location", "site_id", "gateway_id")
+_FIELDS = ("name", "uri", "location", "site_id", "gateway_id", "profile")
+_NEW = {"profile": "generic/ipp-everywhere"}
 _ALL = 200
 
 
@@ -91,23 +93,20 @@ def _site_names(session: Session) -> dict[str | None, str]:
 @requires(Permission.CHANGE_THINGS)
 def new_printer() -> ResponseReturnValue:
     with reading() as session:
-        return _form_page(session, Form(), None)
+        return _form_page(session, Form(_NEW), None)
 
 
 @bp.post("/new")
 @requires(Permission.CHANGE_THINGS)
 def add_printer() -> ResponseReturnValue:
-    form = Form(_typed())
-    body = read(NewPrinter, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                printers.create(session, account_id(), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, _FIELDS)
-        else:
-            flash(_("%(name)s was added.", name=body.name))
-            return redirect(url_for("printers.list_printers"), 303)
+    form = typed(*_FIELDS)
+    made = carry_out(
+        NewPrinter,
+        form,
+        lambda session, body: printers.create(session, account_id(), body, actor()),
+    )
+    if made:
+        return done(_("%(name)s was added.", name=made.name), "printers.list_printers")
     with reading() as session:
         return _form_page(session, form, None), 422
 
@@ -120,29 +119,30 @@ def show_printer(printer_id: str) -> ResponseReturnValue:
         if request.args.get("fragment") == "state":
             how = _how(session, [printer])[printer.id]
             return fragment("printers/state.html", printer=printer, how=how)
-        values = {name: getattr(printer, name) or "" for name in _FIELDS}
+        values = {name: getattr(printer, name) or "" for name in (*_FIELDS, "enabled")}
         return _form_page(session, Form(values), printer)
 
 
 @bp.post("/<printer_id>")
 @requires(Permission.CHANGE_THINGS)
 def change_printer(printer_id: str) -> ResponseReturnValue:
-    form = Form(_typed())
-    body = read(PrinterChanges, form)
-    if body is not None:
-        # An emptied field is a wish, too: the printer is then of no site.
-        emptied = {name: None for name in ("site_id", "gateway_id") if not form.values[name]}
-        body = PrinterChanges.model_validate(
-            {**body.model_dump(exclude_unset=True), **emptied, "location": form.values["location"]}
-        )
-        try:
-            with writing() as session:
-                printers.update(session, account_id(), PrinterId(printer_id), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, _FIELDS)
-        else:
-            flash(_("Saved."))
-            return redirect(url_for("printers.show_printer", printer_id=printer_id), 303)
+    form = typed(*_FIELDS, enabled="enabled" in request.form)
+    # An emptied field is a wish, too: the printer is then of no site.
+    emptied = {name: form.values[name] or None for name in ("site_id", "gateway_id")}
+    changed = carry_out(
+        PrinterChanges,
+        form,
+        lambda session, body: printers.update(
+            session,
+            account_id(),
+            PrinterId(printer_id),
+            body.model_copy(update={**emptied, "location": form.values["location"]}),
+            actor(),
+        ),
+        needs=("name", "uri", "profile"),
+    )
+    if changed:
+        return done(_("Saved."), "printers.show_printer", printer_id=printer_id)
     with reading() as session:
         printer = printers.get_printer(session, account_id(), PrinterId(printer_id))
         return _form_page(session, form, printer), 422
@@ -153,12 +153,7 @@ def change_printer(printer_id: str) -> ResponseReturnValue:
 def delete_printer(printer_id: str) -> ResponseReturnValue:
     with writing() as session:
         printers.delete(session, account_id(), PrinterId(printer_id), actor())
-    flash(_("The printer was removed."))
-    return redirect(url_for("printers.list_printers"), 303)
-
-
-def _typed() -> dict[str, str]:
-    return {name: request.form.get(name, "").strip() for name in _FIELDS}
+    return done(_("The printer was removed."), "printers.list_printers")
 
 
 def _form_page(session: Session, form: Form, printer: Any) -> str:
@@ -170,6 +165,7 @@ def _form_page(session: Session, form: Form, printer: Any) -> str:
         printer=printer,
         how=_how(session, [printer])[printer.id] if printer else None,
         sites=[(site.id, site.name) for site in places],
+        profiles=[(name, name) for name in list_profiles("printers")],
         gateways=[(g.id, g.name) for g in gateways.serving_gateways(session, account_id())],
         terminals=terminals.list_terminals(session, account_id(), **own).items if own else (),
         readers=readers.list_readers(session, account_id(), **own).items if own else (),

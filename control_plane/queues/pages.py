@@ -3,38 +3,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from control_plane.accounts import service as accounts
-from control_plane.errors import SpoolhouseError
-from control_plane.gateways import service as gateways
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
 from control_plane.queues import service as queues
+from control_plane.queues import words
 from control_plane.queues.access import access_of
 from control_plane.queues.schemas import NewQueue, OpenTo, QueueChanges
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
-from control_plane.web.forms import Form, read
+from control_plane.web.changing import carry_out, done, typed
+from control_plane.web.forms import Form
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import QueueId
+from shared.messages.records import QueueType
 
 _ = gettext
 bp = Blueprint("queues", __name__, url_prefix="/queues")
 _NEW = ("name", "path", "type", "printer_id", "identity")
-_CHANGE = ("name", "identity")
+_MORE = ("raw_port", "retention_seconds", *words.DEFAULTS)
 _ALL = 200
-
-
-def _identities() -> dict[str, str]:
-    return {
-        "sign-in": _("people who sign in"),
-        "sign-in-over-tls": _("people who sign in over TLS; others by the name they claim"),
-        "claimed": _("anybody, by the name they claim"),
-    }
 
 
 @bp.get("")
@@ -43,13 +35,15 @@ def list_queues() -> ResponseReturnValue:
     with reading() as session:
         page = _page(session, request.args.get("cursor"))
         names = _printer_names(session, page)
-    return render_template("queues/list.html", page=page, printers=names, identities=_identities())
+    return render_template(
+        "queues/list.html", page=page, printers=names, identities=words.identities()
+    )
 
 
 @bp.get("/export.csv")
 @requires(Permission.SEE_THINGS)
 def export_queues() -> ResponseReturnValue:
-    identities, types = _identities(), {"pull": _("pull"), "direct": _("direct")}
+    identities, types = words.identities(), {"pull": _("pull"), "direct": _("direct")}
 
     def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
         page = _page(session, cursor, EXPORT_LIMIT)
@@ -90,17 +84,13 @@ def new_queue() -> ResponseReturnValue:
 @bp.post("/new")
 @requires(Permission.CHANGE_THINGS)
 def add_queue() -> ResponseReturnValue:
-    form = Form({name: request.form.get(name, "").strip() for name in _NEW})
-    body = read(NewQueue, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                queue = queues.create(session, account_id(), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, _NEW)
-        else:
-            flash(_("The queue %(name)s was added.", name=queue.name))
-            return redirect(url_for("queues.show_queue", queue_id=queue.id), 303)
+    form = typed(*_NEW)
+    queue = carry_out(
+        NewQueue, form, lambda session, body: queues.create(session, account_id(), body, actor())
+    )
+    if queue:
+        said = _("The queue %(name)s was added.", name=queue.name)
+        return done(said, "queues.show_queue", queue_id=queue.id)
     with reading() as session:
         return _form_page(session, form, None), 422
 
@@ -110,52 +100,74 @@ def add_queue() -> ResponseReturnValue:
 def show_queue(queue_id: str) -> ResponseReturnValue:
     with reading() as session:
         queue = queues.get_queue(session, account_id(), QueueId(queue_id))
-        return _form_page(session, Form({name: getattr(queue, name) for name in _CHANGE}), queue)
+        return _form_page(session, Form(_values(queue)), queue)
 
 
 @bp.post("/<queue_id>")
 @requires(Permission.CHANGE_THINGS)
 def change_queue(queue_id: str) -> ResponseReturnValue:
-    form = Form({name: request.form.get(name, "").strip() for name in _CHANGE})
-    body = read(QueueChanges, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                queues.update(session, account_id(), QueueId(queue_id), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, _CHANGE)
-        else:
-            flash(_("Saved."))
-            return redirect(url_for("queues.show_queue", queue_id=queue_id), 303)
+    keeps = "keep_after_printing" in request.form
+    form = typed("name", "printer_id", "identity", *_MORE, keep_after_printing=keeps)
     with reading() as session:
         queue = queues.get_queue(session, account_id(), QueueId(queue_id))
+    sent = Form(_wishes(form, queue), form.errors)
+    changed = carry_out(
+        QueueChanges,
+        sent,
+        lambda session, body: queues.update(session, account_id(), queue.id, body, actor()),
+        needs=("name", "identity"),
+    )
+    if changed:
+        said = _("Saved. Gateways that are heard follow within seconds.")
+        return done(said, "queues.show_queue", queue_id=queue_id)
+    with reading() as session:
         return _form_page(session, form, queue), 422
+
+
+def _values(queue: Any) -> dict[str, Any]:
+    return {
+        "name": queue.name,
+        "printer_id": queue.printer_id or "",
+        "identity": queue.identity,
+        "raw_port": str(queue.raw_port or ""),
+        "retention_seconds": str(queue.retention_seconds or ""),
+        "keep_after_printing": queue.keep_after_printing,
+        **{name: str(queue.ticket_defaults.get(name, "")) for name in words.DEFAULTS},
+    }
+
+
+def _wishes(form: Form, queue: Any) -> dict[str, Any]:
+    """What the form asks for: an emptied field is a wish, too; other defaults stay as they are."""
+    values = dict(form.values)
+    chosen = {name: values.pop(name) for name in words.DEFAULTS}
+    kept = {name: value for name, value in queue.ticket_defaults.items() if name not in chosen}
+    for name in ("raw_port", "retention_seconds"):
+        values[name] = values[name] or None
+    if queue.type != QueueType.DIRECT.value:
+        del values["printer_id"]
+    return {
+        **values,
+        "ticket_defaults": {**kept, **{name: value for name, value in chosen.items() if value}},
+    }
 
 
 @bp.post("/<queue_id>/open-to")
 @requires(Permission.CHANGE_THINGS, Permission.SEE_PEOPLE)
 def open_queue(queue_id: str) -> ResponseReturnValue:
-    form = Form(
-        {
-            "open_to": request.form.get("open_to", ""),
-            "usernames": request.form.get("usernames", "").strip(),
-            "group_ids": request.form.getlist("group_ids"),
-        }
+    form = typed("open_to", "usernames", group_ids=request.form.getlist("group_ids"))
+    changed = carry_out(
+        OpenTo,
+        form,
+        lambda session, body: queues.open_to(
+            session, account_id(), QueueId(queue_id), body, actor()
+        ),
     )
-    body = read(OpenTo, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                queues.open_to(session, account_id(), QueueId(queue_id), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, form.values)
-        else:
-            flash(_("Saved. Gateways that are heard follow within seconds."))
-            return redirect(url_for("queues.show_queue", queue_id=queue_id), 303)
+    if changed:
+        said = _("Saved. Gateways that are heard follow within seconds.")
+        return done(said, "queues.show_queue", queue_id=queue_id)
     with reading() as session:
         queue = queues.get_queue(session, account_id(), QueueId(queue_id))
-        values = Form({name: getattr(queue, name) for name in _CHANGE})
-        return _form_page(session, values, queue, opening=form), 422
+        return _form_page(session, Form(_values(queue)), queue, opening=form), 422
 
 
 @bp.post("/<queue_id>/delete")
@@ -163,8 +175,7 @@ def open_queue(queue_id: str) -> ResponseReturnValue:
 def delete_queue(queue_id: str) -> ResponseReturnValue:
     with writing() as session:
         queues.delete(session, account_id(), QueueId(queue_id), actor())
-    flash(_("The queue was removed."))
-    return redirect(url_for("queues.list_queues"), 303)
+    return done(_("The queue was removed."), "queues.list_queues")
 
 
 def _form_page(session: Session, form: Form, queue: Any, opening: Form | None = None) -> str:
@@ -175,8 +186,10 @@ def _form_page(session: Session, form: Form, queue: Any, opening: Form | None = 
         form=form,
         queue=queue,
         printers=[(printer.id, printer.name) for printer in known],
-        identities=list(_identities().items()),
-        addresses=_addresses(session, queue) if queue else (),
+        identities=list(words.identities().items()),
+        retentions=words.retentions(str(form.values.get("retention_seconds") or "")),
+        defaults=words.default_choices(),
+        addresses=list(words.addresses(session, queue)) if queue else (),
         at=next(
             (printer.name for printer in known if queue and printer.id == queue.printer_id), ""
         ),
@@ -184,20 +197,3 @@ def _form_page(session: Session, form: Form, queue: Any, opening: Form | None = 
         opening=opening or (access.form if access else None),
         is_opening=opening is not None,
     )
-
-
-def _addresses(session: Session, queue: Any) -> list[dict[str, Any]]:
-    """Where people print to: one address per gateway that serves the account."""
-    short_name = accounts.get_account(session, account_id()).short_name
-    served, found = gateways.count_served(session, account_id()), []
-    for gateway in gateways.serving_gateways(session, account_id()):
-        service = gateway.services.get("ipp") or {}
-        if not service.get("enabled", True) or not service.get("port"):
-            continue
-        path = f"{short_name}/{queue.path}" if served[gateway.id] > 1 else queue.path
-        host = service.get("host", "")
-        if host in ("0.0.0.0", "::", ""):  # noqa: S104
-            host = gateway.trusted_hosts[0] if gateway.trusted_hosts else _("gateway-address")
-        uri = f"ipp://{host}:{service['port']}/ipp/print/{path}"
-        found.append({"gateway": gateway.name, "uri": uri})
-    return found

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from control_plane.database import utc_now
-from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.gateways import things
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
@@ -20,7 +19,8 @@ from control_plane.readers import words
 from control_plane.readers.schemas import NewReader, ReaderChanges
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
-from control_plane.web.forms import Form, read
+from control_plane.web.changing import carry_out, done, typed
+from control_plane.web.forms import Form
 from control_plane.web.rendering import fragment
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
@@ -78,17 +78,13 @@ def new_reader() -> ResponseReturnValue:
 @bp.post("/new")
 @requires(Permission.CHANGE_THINGS)
 def add_reader() -> ResponseReturnValue:
-    form = Form(_typed())
-    body = read(NewReader, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                made = readers.create(session, account_id(), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, _FIELDS)
-        else:
-            flash(_("%(name)s was added. Its gateway takes it up within seconds.", name=made.name))
-            return redirect(url_for("readers.show_reader", reader_id=made.id), 303)
+    form = typed(*_FIELDS)
+    made = carry_out(
+        NewReader, form, lambda session, body: readers.create(session, account_id(), body, actor())
+    )
+    if made:
+        said = _("%(name)s was added. Its gateway takes it up within seconds.", name=made.name)
+        return done(said, "readers.show_reader", reader_id=made.id)
     with reading() as session:
         return _form_page(session, form, None), 422
 
@@ -106,20 +102,18 @@ def show_reader(reader_id: str) -> ResponseReturnValue:
 @bp.post("/<reader_id>")
 @requires(Permission.CHANGE_THINGS)
 def change_reader(reader_id: str) -> ResponseReturnValue:
-    form = Form(_typed())
-    body = read(ReaderChanges, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                readers.update(session, account_id(), ReaderId(reader_id), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, _FIELDS)
-        else:
-            flash(_("Saved."))
-            return redirect(url_for("readers.show_reader", reader_id=reader_id), 303)
+    form = typed(*_FIELDS)
+    wanted = ReaderId(reader_id)
+    changed = carry_out(
+        ReaderChanges,
+        form,
+        lambda session, body: readers.update(session, account_id(), wanted, body, actor()),
+        needs=_FIELDS,
+    )
+    if changed:
+        return done(_("Saved."), "readers.show_reader", reader_id=reader_id)
     with reading() as session:
-        reader = readers.get_reader(session, account_id(), ReaderId(reader_id))
-        return _form_page(session, form, reader), 422
+        return _form_page(session, form, readers.get_reader(session, account_id(), wanted)), 422
 
 
 @bp.post("/<reader_id>/delete")
@@ -127,12 +121,8 @@ def change_reader(reader_id: str) -> ResponseReturnValue:
 def delete_reader(reader_id: str) -> ResponseReturnValue:
     with writing() as session:
         readers.delete(session, account_id(), ReaderId(reader_id), actor())
-    flash(_("The card reader was removed. Taps on it do nothing from now on."))
-    return redirect(url_for("readers.list_readers"), 303)
-
-
-def _typed() -> dict[str, str]:
-    return {name: request.form.get(name, "").strip() for name in _FIELDS}
+    said = _("The card reader was removed. Taps on it do nothing from now on.")
+    return done(said, "readers.list_readers")
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:

@@ -6,23 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.enrolment import approval
-from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.gateways import words
 from control_plane.now import service as now
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
+from control_plane.printers import service as printers
 from control_plane.security.permissions import Permission
 from control_plane.sites import service as sites
-from control_plane.sites.schemas import NewSite
+from control_plane.sites.schemas import NewSite, SiteChanges
 from control_plane.web.caller import account_id, actor, reading, requires, tenant, writing
-from control_plane.web.forms import Form, read
+from control_plane.web.changing import carry_out, done, typed
+from control_plane.web.forms import Form
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import SiteId
@@ -73,19 +74,67 @@ def export_sites() -> ResponseReturnValue:
 @bp.post("")
 @requires(Permission.CHANGE_THINGS)
 def add_site() -> ResponseReturnValue:
-    form = Form({"name": request.form.get("name", "").strip()})
-    body = read(NewSite, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                sites.create(session, account_id(), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, ("name",))
-        else:
-            flash(_("The site %(name)s was added. Add its gateway next.", name=body.name))
-            return redirect(url_for("sites.list_sites"), 303)
+    form = typed("name")
+    made = carry_out(
+        NewSite, form, lambda session, body: sites.create(session, account_id(), body, actor())
+    )
+    if made:
+        said = _("The site %(name)s was added. Add its gateway next.", name=made.name)
+        return done(said, "sites.list_sites")
     with reading() as session:
         return sites_page(session, form), 422
+
+
+@bp.get("/<site_id>")
+@requires(Permission.SEE_THINGS)
+def show_site(site_id: str) -> ResponseReturnValue:
+    with reading() as session:
+        site = sites.get_site(session, account_id(), SiteId(site_id))
+        return _site_page(session, site_id, Form(_values(site)))
+
+
+@bp.post("/<site_id>")
+@requires(Permission.CHANGE_THINGS)
+def change_site(site_id: str) -> ResponseReturnValue:
+    form = typed("name", "networks")
+    networks = form.values["networks"].replace(",", " ").split()
+    sent = Form({"name": form.values["name"], "networks": networks}, form.errors)
+    changed = carry_out(
+        SiteChanges,
+        sent,
+        lambda session, body: sites.update(session, account_id(), SiteId(site_id), body, actor()),
+        needs=("name",),
+    )
+    if changed:
+        said = _("Saved. Gateways that are heard follow within seconds.")
+        return done(said, "sites.show_site", site_id=site_id)
+    with reading() as session:
+        return _site_page(session, site_id, form), 422
+
+
+@bp.post("/<site_id>/delete")
+@requires(Permission.CHANGE_THINGS)
+def delete_site(site_id: str) -> ResponseReturnValue:
+    """Remove a site where nothing stands any more; the page offers it for no other."""
+    with writing() as session:
+        sites.delete(session, account_id(), SiteId(site_id), actor())
+    return done(_("The site was removed."), "sites.list_sites")
+
+
+def _values(site: Any) -> dict[str, str]:
+    return {"name": site.name, "networks": "\n".join(site.networks)}
+
+
+def _site_page(session: Session, site_id: str, form: Form) -> str:
+    site = sites.get_site(session, account_id(), SiteId(site_id))
+    standing = _standing(session, gateways.list_at(session, tenant(), [site.id], unplaced=False))
+    return render_template(
+        "sites/show.html",
+        site=site,
+        form=form,
+        gateways=standing.get(site.id, ()),
+        printers=printers.list_printers(session, account_id(), site_id=site.id, limit=_ALL).items,
+    )
 
 
 def sites_page(session: Session, form: Form) -> str:

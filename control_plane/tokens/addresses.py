@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from control_plane.accounts import service as accounts
 from control_plane.gateways import serving
+from control_plane.gateways.addresses import door, host_of
 from control_plane.queues import service as queues
 from control_plane.tokens.models import PrintToken
 from control_plane.tokens.schemas import PrintTokenAddress
 from shared.ids import AccountId, UserId
 
 _ALL: Final = 200
-_EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 
 
 def addresses(
@@ -45,10 +45,6 @@ def _may_use(queue: Any, row: PrintToken) -> bool:
 
 def _print_services(session: Session, account_id: AccountId) -> Iterator[tuple[Any, str]]:
     for gateway in serving.serving_gateways(session, account_id):
-        service = gateway.services.get("ipp") or {}
-        if not service.get("enabled", True) or not service.get("port"):
-            continue
-        host = service.get("host", "")
-        if host in _EVERYWHERE:
-            host = gateway.trusted_hosts[0] if gateway.trusted_hosts else "gateway-address"
-        yield gateway, f"{f'[{host}]' if ':' in host else host}:{service['port']}"
+        ipp = door(gateway, "ipp")
+        if ipp and ipp.get("port"):
+            yield gateway, f"{host_of(gateway, ipp)}:{ipp['port']}"

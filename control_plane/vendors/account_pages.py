@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,6 @@ from control_plane.accounts import service as accounts
 from control_plane.accounts.schemas import LicenceExtension
 from control_plane.database import utc_now
 from control_plane.domains import service as domains
-from control_plane.errors import ConflictError
 from control_plane.gateways import service as gateways
 from control_plane.gateways import words
 from control_plane.grants import service as grants
@@ -33,6 +32,7 @@ from control_plane.web.caller import (
     vendor_id,
     writing,
 )
+from control_plane.web.changing import attempt, done, typed
 from control_plane.web.forms import Form, read
 from shared.i18n import gettext
 from shared.ids import AccountId, GatewayId
@@ -52,32 +52,47 @@ def show_account(below_id: str) -> ResponseReturnValue:
 @bp.post("/<below_id>/licence")
 @requires(Permission.CHANGE_ACCOUNTS)
 def extend_licence(below_id: str) -> ResponseReturnValue:
-    form = Form({name: request.form.get(name, "").strip() for name in ("devices", "expires_on")})
+    form = typed("devices", "expires_on")
     body = _read_extension(form)
     if body is None:
         with reading() as session:
             return account_page(session, below_id, licence_form=form), 422
     with writing() as session:
         accounts.extend_licence(session, vendor_id(), AccountId(below_id), body, actor())
-    flash(_("The licence was extended."))
-    return redirect(url_for("customers.show_account", below_id=below_id), 303)
+    return _done(below_id, _("The licence was extended."))
+
+
+@bp.post("/<below_id>/domains/<domain_id>/verify")
+@requires(Permission.CHANGE_ACCOUNTS)
+def vouch_for_domain(below_id: str, domain_id: str) -> ResponseReturnValue:
+    """Give the account a name below one's own domain."""
+    form = Form()
+    domain = attempt(
+        form,
+        lambda session: domains.vouch(
+            session, vendor_id(), AccountId(below_id), domain_id, actor()
+        ),
+    )
+    if domain:
+        return _done(below_id, _("%(name)s is verified: it shows its pages now.", name=domain.name))
+    return _refused(below_id, form)
 
 
 @bp.post("/<below_id>/gateways/<gateway_id>/serve")
 @requires(Permission.SEE_ACCOUNTS, Permission.CHANGE_THINGS)
 def serve(below_id: str, gateway_id: str) -> ResponseReturnValue:
-    try:
-        with writing() as session:
-            account = accounts.get_of_vendor(session, vendor_id(), AccountId(below_id))
-            gateway = gateways.get_own(session, tenant(), GatewayId(gateway_id))
-            gateways.serve(session, gateway, account.id, actor(), vault=vault())
-    except ConflictError as error:
-        refused = Form()
-        refused.refuse(error, ())
-        with reading() as session:
-            return account_page(session, below_id, refused=refused), 409
-    flash(_("%(gateway)s serves %(account)s now.", gateway=gateway.name, account=account.name))
-    return redirect(url_for("customers.show_account", below_id=below_id), 303)
+    form = Form()
+
+    def let_serve(session: Session) -> tuple[str, str]:
+        account = accounts.get_of_vendor(session, vendor_id(), AccountId(below_id))
+        gateway = gateways.get_own(session, tenant(), GatewayId(gateway_id))
+        gateways.serve(session, gateway, account.id, actor(), vault=vault())
+        return gateway.name, account.name
+
+    if names := attempt(form, let_serve):
+        said = _("%(gateway)s serves %(account)s now.", gateway=names[0], account=names[1])
+        return _done(below_id, said)
+    return _refused(below_id, form)
 
 
 @bp.post("/<below_id>/gateways/<gateway_id>/stop")
@@ -87,8 +102,17 @@ def stop_serving(below_id: str, gateway_id: str) -> ResponseReturnValue:
         account = accounts.get_of_vendor(session, vendor_id(), AccountId(below_id))
         gateway = gateways.get_own(session, tenant(), GatewayId(gateway_id))
         gateways.stop_serving(session, gateway, account.id, actor())
-    flash(_("%(gateway)s forgets %(account)s.", gateway=gateway.name, account=account.name))
-    return redirect(url_for("customers.show_account", below_id=below_id), 303)
+    said = _("%(gateway)s forgets %(account)s.", gateway=gateway.name, account=account.name)
+    return _done(below_id, said)
+
+
+def _done(below_id: str, said: str) -> ResponseReturnValue:
+    return done(said, "customers.show_account", below_id=below_id)
+
+
+def _refused(below_id: str, form: Form) -> ResponseReturnValue:
+    with reading() as session:
+        return account_page(session, below_id, refused=form), 409
 
 
 def _read_extension(form: Form) -> LicenceExtension | None:
@@ -115,13 +139,20 @@ def account_page(
     licence = accounts.licence(session, account.id)
     ends_on = licence.expires_at.date().isoformat()
     opened = grants.open_accounts(session, vendor_id(), user_id(), utc_now())
+    names = domains.list_domains(session, tenants.account(account.id))
+    own = tenants.vendor(vendor_id())
     return render_template(
         "vendor/account.html",
         account=account,
         licence=licence,
         licence_form=licence_form or Form({"devices": licence.devices, "expires_on": ends_on}),
         refused=refused or Form(),
-        domains=domains.list_domains(session, tenants.account(account.id)),
+        domains=names,
+        may_vouch={
+            name.id
+            for name in names
+            if not name.verified_at and domains.may_parent_verify(session, own, name.name)
+        },
         lets_in=account.id in opened and not account.is_closed,
         deletion=closing.how_far(session, account) if account.erase_at else None,
         closing_form=closing_form or Form({"keep_days": "30"}),

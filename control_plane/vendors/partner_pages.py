@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -10,14 +13,16 @@ from control_plane import tenants
 from control_plane.accounts import service as accounts
 from control_plane.accounts.opening import open_vendor
 from control_plane.domains import service as domains
-from control_plane.errors import ConflictError, SpoolhouseError
+from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.security.permissions import Permission
 from control_plane.vendors import deleting
 from control_plane.vendors import service as vendors
 from control_plane.vendors.pages import owner_link, read_opening
 from control_plane.vendors.schemas import NewVendor
-from control_plane.web.caller import actor, reading, requires, vault, vendor_id, writing
+from control_plane.web.caller import actor, reading, requires, vault, vendor_id
+from control_plane.web.changing import attempt, confirmed, done, typed
 from control_plane.web.forms import Form
+from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import VendorId
 
@@ -33,22 +38,32 @@ def list_vendors() -> ResponseReturnValue:
         return _list_page(session, Form())
 
 
+@bp.get("/export.csv")
+@requires(Permission.SEE_ACCOUNTS)
+def export_vendors() -> ResponseReturnValue:
+    def read_some(session: Session, cursor: str | None) -> tuple[Iterable[Row], str | None]:
+        page = _some(session, cursor, EXPORT_LIMIT)
+        counts = accounts.count_of_vendors(session, [vendor.id for vendor in page.items])
+        return [(v.name, counts.get(v.id, 0), v.created_at) for v in page.items], page.next_cursor
+
+    header = [_("Vendor"), _("Accounts"), _("Since")]
+    return csv_response("vendors", header, every_row(read_some))
+
+
 @bp.post("")
 @requires(Permission.CHANGE_ACCOUNTS)
 def add_vendor() -> ResponseReturnValue:
     """Make a vendor; this answer is the only one that shows its owner's link: no redirect."""
-    form = Form({name: request.form.get(name, "").strip() for name in _FIELDS})
+    form = typed(*_FIELDS)
     body = read_opening(NewVendor, form)
     if body is not None:
-        try:
-            with writing() as session:
-                made, given = open_vendor(session, vendor_id(), body, actor(), vault=vault())
-        except SpoolhouseError as error:
-            form.refuse(error, _FIELDS)
-        else:
-            return render_template(
-                "vendor/opened.html", name=made.name, opened=given, link=owner_link(given)
-            )
+        opened = attempt(
+            form, lambda session: open_vendor(session, vendor_id(), body, actor(), vault=vault())
+        )
+        if opened:
+            made, given = opened
+            link = owner_link(given)
+            return render_template("vendor/opened.html", name=made.name, opened=given, link=link)
     with reading() as session:
         return _list_page(session, form), 422
 
@@ -63,32 +78,33 @@ def show_vendor(child_id: str) -> ResponseReturnValue:
 @bp.post("/<child_id>/delete")
 @requires(Permission.CLOSE_ACCOUNTS)
 def delete_vendor(child_id: str) -> ResponseReturnValue:
-    form = Form({"confirm": request.form.get("confirm", "").strip()})
+    form = typed("confirm")
     with reading() as session:
         name = vendors.get_child(session, vendor_id(), VendorId(child_id)).name
-    if form.values["confirm"] != name:
-        form.errors["confirm"] = _("Type the name %(name)s: this cannot be undone.", name=name)
-        with reading() as session:
+        if not confirmed(form, name):
             return _vendor_page(session, child_id, form), 422
-    try:
-        with writing() as session:
-            deleting.delete(session, vendor_id(), VendorId(child_id), actor())
-    except ConflictError as error:
-        form.refuse(error, ())
-        with reading() as session:
-            return _vendor_page(session, child_id, form), 409
-    flash(_("%(name)s was deleted.", name=name))
-    return redirect(url_for("partners.list_vendors"), 303)
+    attempt(
+        form, lambda session: deleting.delete(session, vendor_id(), VendorId(child_id), actor())
+    )
+    if not form.errors:
+        return done(_("%(name)s was deleted.", name=name), "partners.list_vendors")
+    with reading() as session:
+        return _vendor_page(session, child_id, form), 409
 
 
-def _list_page(session: Session, form: Form) -> str:
-    page = vendors.list_children(
+def _some(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
+    return vendors.list_children(
         session,
         vendor_id(),
         text=request.args.get("q") or None,
         order=request.args.get("order", ""),
-        cursor=request.args.get("cursor") or None,
+        cursor=cursor or None,
+        limit=limit,
     )
+
+
+def _list_page(session: Session, form: Form) -> str:
+    page = _some(session, request.args.get("cursor"))
     counts = accounts.count_of_vendors(session, [vendor.id for vendor in page.items])
     return render_template("vendor/partners.html", page=page, form=form, counts=counts)
 

@@ -30,7 +30,14 @@ class Section:
 
 # Some pages belong to the place where one finds them.
 _BELOW: Final = frozenset(
-    {("gateways", "sites"), ("customers", "vendor"), ("closing", "vendor"), ("api_docs", "keys")}
+    {
+        ("gateways", "sites"),
+        ("gateway_settings", "sites"),
+        ("gateway_settings", "gateways"),
+        ("customers", "vendor"),
+        ("closing", "vendor"),
+        ("api_docs", "keys"),
+    }
 )
 
 
@@ -102,6 +109,7 @@ def _vendor() -> Iterator[tuple[str, Sequence[Place | None]]]:
     yield (
         _("Vendor"),
         (
+            _place(_("Settings"), "vendor_settings.show", Permission.SEE_SETTINGS),
             _place(_("Domains"), "domains.list_domains", Permission.SEE_SETTINGS),
             _place(_("API keys"), "keys.list_keys", Permission.SEE_SETTINGS),
         ),

@@ -106,6 +106,7 @@ def _people(site: Site, things: dict[str, str]) -> Iterator[Stop]:
     yield Stop("groups", "/groups")
     yield Stop("group", "/groups", then=_follow("Accounting"))
     yield Stop("roles", "/roles")
+    yield Stop("role", "/roles", then=_role)
     yield Stop("domains", "/domains")
     yield Stop("domain", f"/domains/{things['domain']}")
     yield Stop("domain-own", f"/domains/{things['own-domain']}")
@@ -120,7 +121,9 @@ def _places(site: Site) -> Iterator[Stop]:
     yield Stop("printer-remove", f"/printers/{house.printer.id}", then=_press("Remove"))
     yield Stop("printer-new-refused", "/printers/new", then=_refused_printer)
     yield Stop("sites", "/sites")
+    yield Stop("site", "/sites", then=_follow("Head office"))
     yield Stop("gateway", f"/gateways/{house.gateway.id}")
+    yield Stop("gateway-settings", f"/gateways/{house.gateway.id}/settings")
     yield Stop("gateway-code", f"/gateways/{house.gateway.id}", then=_enrolment_code)
     yield Stop("queues", "/queues")
     yield Stop("queue", f"/queues/{house.pull.id}")
@@ -195,6 +198,7 @@ def _of_the_vendor(site: Site, things: dict[str, str]) -> Iterator[Stop]:
     yield Stop("vendor-account-made", "/accounts/new", vic, _make_account)
     yield Stop("vendor-account-closed", f"/customers/{things['closed']}", vic)
     yield Stop("vendor-gateway", "/gateways", vic, _follow("Datacenter-1"))
+    yield Stop("vendor-settings", "/vendor-settings", vic)
     yield Stop("vendor-vendor", f"/vendors/{things['partner']}", vic)
     for name in ("users", "roles", "domains", "audit", "gateways", "vendors", "api-keys"):
         yield Stop(f"vendor-{name}", f"/{name}", vic)
@@ -271,6 +275,10 @@ def _press(name: str) -> Callable[[Page], None]:
 
 def _follow(name: str) -> Callable[[Page], None]:
     return lambda page: page.get_by_role("link", name=name, exact=True).first.click()
+
+
+def _role(page: Page) -> None:
+    page.locator("main a[href^='/roles/']").first.click()
 
 
 def _whose_it_is(page: Page) -> None:

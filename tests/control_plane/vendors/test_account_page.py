@@ -13,6 +13,8 @@ from control_plane.accounts import service as accounts
 from control_plane.accounts.schemas import NewAccount
 from control_plane.audit.models import AuditEvent
 from control_plane.database import Database
+from control_plane.domains import service as domains
+from control_plane.domains.schemas import NewDomain
 from control_plane.gateways import service as gateways
 from control_plane.gateways.schemas import NewGateway
 from control_plane.grants import service as grants
@@ -186,3 +188,24 @@ def test_the_way_in_shows_while_the_account_lets_the_vendor_in(desk: Desk) -> No
     with desk.database.writing() as session:
         grants.create(session, account_id, new, TESTER)
     assert f'href="/accounts/{account_id}/"' in desk.vic.get(desk.path).text
+
+
+def test_a_vendor_vouches_for_a_name_below_its_own_and_for_no_other(desk: Desk) -> None:
+    alder = tenants.account(desk.town.alder.account.id)
+    with desk.database.writing() as session:
+        below = domains.create(session, alder, NewDomain(name="print.vic.localhost"), TESTER)
+        apart = domains.create(session, alder, NewDomain(name="print.elsewhere.test"), TESTER)
+    page = desk.vic.get(desk.path).text
+    assert f"/domains/{below.id}/verify" in page
+    assert f"/domains/{apart.id}/verify" not in page
+    assert desk.vic.post(f"{desk.path}/domains/{apart.id}/verify").status_code == 409
+    assert desk.rival.post(f"{desk.path}/domains/{below.id}/verify").status_code == 404
+    assert desk.reader.post(f"{desk.path}/domains/{below.id}/verify").status_code == 403
+    with desk.database.reading() as session:
+        assert domains.get_domain(session, alder, below.id).verified_at is None
+    assert desk.vic.post(f"{desk.path}/domains/{below.id}/verify").status_code == 303
+    with desk.database.reading() as session:
+        verified = domains.get_domain(session, alder, below.id)
+        assert verified.verified_at is not None
+        assert verified.verified_by == "parent"
+        assert domains.get_domain(session, alder, apart.id).verified_at is None

@@ -173,3 +173,21 @@ def test_the_accounts_are_a_file_too(desk: Desk) -> None:
     lines = desk.vic.get("/accounts/export.csv?order=-name").text.splitlines()
     assert [line.split(",")[0] for line in lines[1:]] == ["Cedar", "Alder"]
     assert desk.ada.get("/accounts/export.csv").status_code in (403, 404)
+
+
+def test_lists_of_vendors_and_gateways_are_taken_along_as_files(desk: Desk) -> None:
+    own = tenants.vendor(desk.town.vendor.id)
+    with desk.database.writing() as session:
+        gateways.create(session, own, NewGateway(name="Cellar-1"), TESTER, vault=desk.vault)
+    vendors_file = desk.vic.get("/vendors/export.csv").text
+    assert vendors_file.splitlines()[0] == "\ufeffVendor,Accounts,Since"
+    assert "Below,0," in vendors_file
+    assert "Below" not in desk.vic.get("/vendors/export.csv?q=nobody").text
+    file = desk.vic.get("/gateways/export.csv").text
+    assert "Cellar-1," in file
+    assert "Alder one" not in file
+    at_alder = desk.ada.get("/gateways/export.csv").text
+    assert "Alder one," in at_alder
+    assert "Cellar-1" not in at_alder
+    assert "Cedar one" not in at_alder
+    assert desk.ada.get("/vendors/export.csv").status_code == 403
