@@ -34,7 +34,14 @@ from shared.ids import AccountId
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _DOOR: Final = frozenset(
-    {"static", "web.sign_in", "web.choose_language", "web.brand_style", "web.brand_logo"}
+    {
+        "static",
+        "web.sign_in",
+        "web.take_in",  # It refuses by itself, and tells the audit.
+        "web.choose_language",
+        "web.brand_style",
+        "web.brand_logo",
+    }
 )
 _BEARER: Final = "Bearer "
 
@@ -61,13 +68,15 @@ def check() -> None:
     if request.endpoint == "static":
         return
     caller: Caller | None = g.caller
+    # A program without a key reads that it needs one, not what browsers must send.
+    is_for_all = kind == "page"
+    if caller is None and not is_for_all:
+        raise SignInNeededError
     is_by_key = caller is not None and caller.csrf_token is None
     if request.method not in _SAFE and not is_by_key:
         _check_forgery(caller)
-    if kind == "page":
+    if caller is None or is_for_all:
         return
-    if caller is None:
-        raise SignInNeededError
     if request.routing_exception is not None:
         return  # Flask answers 404, 405 or a redirect by itself.
     needs = routes.needs_of(current_app.view_functions.get(request.endpoint or ""))

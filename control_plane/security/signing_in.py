@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from control_plane.accounts import closing
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.database import Database, utc_now
-from control_plane.errors import SpoolhouseError
+from control_plane.errors import AccountClosedError, SpoolhouseError
 from control_plane.security import failures, sessions
 from control_plane.security.models import WebSession
 from control_plane.tenants import Tenant
@@ -50,6 +51,7 @@ def sign_in(
     Raises:
         SignInRefusedError: Name or password is wrong, or the person is locked.
         TooManyError: Too many attempts from there; answer 429.
+        AccountClosedError: Nobody signs in there; the audit is told, as of every refusal.
     """
     name = _name(username)
     with database.reading() as session:
@@ -59,9 +61,16 @@ def sign_in(
     limits = failures.limits(tenant, name, address, is_known_place=known)
     with database.writing() as session:
         failures.admit(session, limits)
+    try:
+        with database.reading() as session:
+            closing.check_is_open(session, tenant)
+    except AccountClosedError:
+        _audit_refusal(database, tenant, user, name, address, "closed")
+        raise
     # The slow part happens outside of every transaction.
     if not _is_right(pepper, user, password):
-        _audit_refusal(database, tenant, user, name, address)
+        why = "unknown" if user is None else "wrong-password" if user.enabled else "locked"
+        _audit_refusal(database, tenant, user, name, address, why)
         raise SignInRefusedError
     assert user is not None
     with database.writing() as session:
@@ -99,9 +108,8 @@ def _is_right(pepper: bytes, user: User | None, password: str) -> bool:
 
 
 def _audit_refusal(
-    database: Database, tenant: Tenant, user: User | None, name: str, address: str
+    database: Database, tenant: Tenant, user: User | None, name: str, address: str, reason: str
 ) -> None:
-    reason = "unknown" if user is None else "locked" if not user.enabled else "wrong-password"
     with database.writing() as session:
         audit.record(
             session,

@@ -56,6 +56,8 @@ def take_in() -> ResponseReturnValue:
             address=request.remote_addr or "",
             user_agent=request.headers.get("User-Agent", ""),
         )
+    except AccountClosedError as error:
+        return _door(said(error), is_closed=True), HTTPStatus.FORBIDDEN
     except SignInRefusedError:
         return _door(_("The user name or the password is not right.")), 401
     except TooManyError as error:

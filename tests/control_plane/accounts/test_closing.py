@@ -65,6 +65,16 @@ class Desk:
             )
             return list(session.scalars(found.order_by(AuditEvent.seq)))
 
+    def refusals(self) -> list[tuple[str, str]]:
+        """Who was not let in to Alder, and why."""
+        with self.database.reading() as session:
+            found = select(AuditEvent).where(
+                AuditEvent.tenant == str(tenants.account(self.town.alder.account.id)),
+                AuditEvent.event == "sign-in.refused",
+            )
+            rows = session.scalars(found.order_by(AuditEvent.seq))
+            return [(row.actor_name, row.detail["reason"]) for row in rows]
+
     def api(self, method: str, path: str, key: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {key}"}
         return self.stranger.client.open(
@@ -137,12 +147,15 @@ def test_nobody_comes_in_to_a_closed_account_and_everybody_after_it_was_opened(d
         assert 'name="password"' not in door.text
     refused = desk.stranger.post("/sign-in", data=form)
     assert refused.status_code == 403
+    assert "This account is closed" in refused.text
+    assert desk.refusals() == [("ada", "closed")]
     told = desk.api("GET", "/printers", desk.key)
     assert (told.status_code, "closed" in told.json["title"]) == (403, True)
     assert desk.vic.post(f"{desk.page}/reopen").status_code == 303
     assert desk.ada.get("/users").status_code == 200
     assert desk.api("GET", "/printers", desk.key).status_code == 200
     assert desk.stranger.post("/sign-in", data=form).status_code == 303
+    assert desk.refusals() == [("ada", "closed")]
     assert desk.heard() == ["account.created", "account.created", "account.closed",
                             "account.reopened"]  # fmt: skip
 
