@@ -108,6 +108,8 @@ class Primary:
         except OSError as error:
             where = f"{settings.listen_host}:{settings.listen_port}"
             raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
+        # Files are each primary's own, so each of them does this.
+        self._schedule.add_job(hosts.forget_gone, "interval", minutes=10, id="forget hosts")
         self._schedule.start()
         return Addresses(self._web.port, self.link.address()[1])
 

@@ -19,6 +19,7 @@ from control_plane.accounts.schemas import CloseAccount, DeleteAccount, Deletion
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.database import utc_now
+from control_plane.enrolment import service as enrolment
 from control_plane.errors import AccountClosedError, ConflictError, InvalidError, NotFoundError
 from control_plane.feed import service as feed
 from control_plane.gateways import service as gateways
@@ -139,6 +140,7 @@ def erase_step(session: Session, account: Account) -> bool:
     """Erase some of an account; whether that was all of it."""
     tenant = tenants.account(account.id)
     gateways.revoke_all(session, tenant, _SYSTEM)
+    enrolment.end_certificates(session, tenant)
     if erasing.erase_some(session, tenant, _ROWS_AT_ONCE) == _ROWS_AT_ONCE:
         return False
     vendor, subject = tenants.vendor(account.vendor_id), account.id

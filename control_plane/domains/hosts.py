@@ -7,12 +7,15 @@ import ssl
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from control_plane.database import Database, utc_now
 from control_plane.domains import certificates, repository
 from control_plane.pki import certificates as own
 from control_plane.vault import Vault
 from shared.crypto.authority import Authority
+
+_PREFIX: Final = "web-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,25 @@ class HostCertificates:
         if row is not None and host not in self.own_names and utc_now() < row.ends_at:
             key = certificates.open_key(row, self.vault)
             return Shown(row.stamp, key + row.chain.encode())
-        files = own.for_listener(self.issuer, self.folder, f"web-{domain.id}", [host], utc_now())
+        name = f"{_PREFIX}{domain.id}"
+        files = own.for_listener(self.issuer, self.folder, name, [host], utc_now())
         pem = files.key.read_bytes() + files.certificate.read_bytes()
         return Shown(f"own/{domain.id}/{files.certificate.stat().st_mtime_ns}", pem)
+
+    def forget_gone(self) -> None:
+        """Remove what was made for domains that are no more; each primary keeps files of its own.
+
+        A domain that is added meanwhile is not among the files yet: they are listed first.
+        """
+        found = [
+            path for path in self.folder.glob(f"{_PREFIX}*") if path.suffix in (".pem", ".key")
+        ]
+        with self.database.reading() as session:
+            known = repository.list_known(session, {_id_of(path) for path in found})
+        for path in found:
+            if _id_of(path) not in known:
+                path.unlink(missing_ok=True)
+
+
+def _id_of(path: Path) -> str:
+    return path.stem.removeprefix(_PREFIX)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -30,6 +30,11 @@ def list_domains(session: Session, tenant: Tenant) -> Sequence[Domain]:
     return session.scalars(
         select(Domain).where(Domain.tenant == str(tenant)).order_by(Domain.created_at, Domain.id)
     ).all()
+
+
+def list_known(session: Session, ids: Collection[str]) -> set[str]:
+    """List which of these ids are domains of anybody."""
+    return set(session.scalars(select(Domain.id).where(Domain.id.in_(ids))))
 
 
 def count_verified(session: Session, tenant: Tenant) -> int:

@@ -41,6 +41,16 @@ class GatewayCertificate(Base):
     key_fingerprint: Mapped[str] = mapped_column(default="")  # hex SHA-256 of its public key
 
 
+class EndedCertificate(Base):
+    """A certificate of a gateway that was erased: refused as long as it would be valid."""
+
+    __tablename__ = "ended_certificates"
+
+    serial: Mapped[str] = mapped_column(primary_key=True)  # hex
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+
+
 class EnrolmentRequest(Base):
     """A box with a right code that waits for somebody's approval; it asks again until then."""
 

@@ -9,18 +9,23 @@ from typing import Final, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.commands import service as commands
 from control_plane.database import utc_now
-from control_plane.enrolment.models import EnrolmentRequest, GatewayCertificate, GatewayCode
+from control_plane.enrolment.models import (
+    EndedCertificate,
+    EnrolmentRequest,
+    GatewayCertificate,
+    GatewayCode,
+)
 from control_plane.errors import SpoolhouseError
 from control_plane.gateways import service as gateways
 from control_plane.gateways.models import Gateway
-from control_plane.tenants import INSTALLATION, from_text
+from control_plane.tenants import INSTALLATION, Tenant, from_text
 from control_plane.vault import Vault
 from shared.crypto import authority
 from shared.crypto.authority import Authority, CertificateError
@@ -226,7 +231,34 @@ def revoked(session: Session) -> Sequence[tuple[int, datetime]]:
         .where(ended, GatewayCertificate.expires_at > utc_now())
     )
     now = utc_now()
-    return [(int(serial, 16), own or whole or now) for serial, own, whole in rows]
+    living = [(int(serial, 16), own or whole or now) for serial, own, whole in rows]
+    erased = session.execute(
+        select(EndedCertificate.serial, EndedCertificate.ended_at).where(
+            EndedCertificate.expires_at > now
+        )
+    )
+    return living + [(int(serial, 16), ended_at) for serial, ended_at in erased]
+
+
+def end_certificates(session: Session, tenant: Tenant) -> None:
+    """Remember what to refuse of somebody's gateways, whose rows are erased after this."""
+    now = utc_now()
+    session.execute(delete(EndedCertificate).where(EndedCertificate.expires_at <= now))
+    known = select(EndedCertificate.serial)
+    left = session.execute(
+        select(GatewayCertificate.serial, GatewayCertificate.expires_at)
+        .join(Gateway, Gateway.id == GatewayCertificate.gateway_id)
+        .where(
+            Gateway.tenant == str(tenant),
+            GatewayCertificate.expires_at > now,
+            GatewayCertificate.serial.not_in(known),
+        )
+    )
+    session.add_all(
+        EndedCertificate(serial=serial, expires_at=expires_at, ended_at=now)
+        for serial, expires_at in left
+    )
+    session.flush()
 
 
 def redeem(session: Session, secret: bytes, now: datetime) -> Gateway:

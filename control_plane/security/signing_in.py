@@ -58,6 +58,7 @@ def sign_in(
         user = users.find_by_username(session, tenant, name)
         known = user is not None and sessions.has_come_from(session, tenant, user.id, address)
         pepper = passwords.pepper(session, vault, tenant)
+    asker = Actor("user", user.id if user else None, name, address)
     limits = failures.limits(tenant, name, address, is_known_place=known)
     with database.writing() as session:
         failures.admit(session, limits)
@@ -65,12 +66,12 @@ def sign_in(
         with database.reading() as session:
             closing.check_is_open(session, tenant)
     except AccountClosedError:
-        _audit_refusal(database, tenant, user, name, address, "closed")
+        _audit_refusal(database, tenant, asker, "closed")
         raise
     # The slow part happens outside of every transaction.
     if not _is_right(pepper, user, password):
         why = "unknown" if user is None else "wrong-password" if user.enabled else "locked"
-        _audit_refusal(database, tenant, user, name, address, why)
+        _audit_refusal(database, tenant, asker, why)
         raise SignInRefusedError
     assert user is not None
     with database.writing() as session:
@@ -107,17 +108,9 @@ def _is_right(pepper: bytes, user: User | None, password: str) -> bool:
     return verify_password(pepper, password, user.password_hash)
 
 
-def _audit_refusal(
-    database: Database, tenant: Tenant, user: User | None, name: str, address: str, reason: str
-) -> None:
+def _audit_refusal(database: Database, tenant: Tenant, by: Actor, reason: str) -> None:
     with database.writing() as session:
         audit.record(
-            session,
-            tenant,
-            "sign-in.refused",
-            Actor("user", user.id if user else None, name, address),
-            outcome="refused",
-            subject_kind="user",
-            subject_id=user.id if user else None,
-            detail={"reason": reason},
-        )
+            session, tenant, "sign-in.refused", by, outcome="refused", subject_kind="user",
+            subject_id=by.id, detail={"reason": reason},
+        )  # fmt: skip

@@ -8,6 +8,7 @@ from control_plane import erasing, tenants
 from control_plane.accounts import service as accounts
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
+from control_plane.enrolment import service as enrolment
 from control_plane.errors import ConflictError
 from control_plane.gateways import service as gateways
 from control_plane.vendors import service
@@ -41,6 +42,7 @@ def delete(session: Session, parent_id: VendorId, vendor_id: VendorId, by: Actor
     if words := in_the_way(session, vendor):
         raise ConflictError("the vendor still has: %(what)s", what=", ".join(words))
     told = {"name": vendor.name}
+    enrolment.end_certificates(session, tenants.vendor(vendor_id))
     erasing.erase_rest(session, tenants.vendor(vendor_id))
     audit.record(
         session, tenants.vendor(parent_id), "vendor.deleted", by, subject_kind="vendor",

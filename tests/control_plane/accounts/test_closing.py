@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
 from control_plane import erasing, schema, tenants
@@ -18,6 +18,8 @@ from control_plane.accounts.models import Account
 from control_plane.audit import service as audit
 from control_plane.audit.models import AuditEvent
 from control_plane.database import Base, Database, sqlite_url, utc_now
+from control_plane.enrolment import service as enrolment
+from control_plane.enrolment.models import EndedCertificate, GatewayCertificate
 from control_plane.feed import service as feed
 from control_plane.gateways import service as gateways
 from control_plane.security import api_keys
@@ -335,3 +337,37 @@ def _naming(database: Database, table: Table, holding: Holding) -> list[str]:
         rows = [dict(row._mapping) for row in session.execute(select(table))]
     told = [str(row) for row in rows if not str(row.get("tenant", "")).startswith(f"{above}:")]
     return [text for text in told if any(name in text for name in own)]
+
+
+def test_certificates_of_an_erased_account_stay_refused_until_they_are_over(desk: Desk) -> None:
+    desk.enrolled()
+    now = utc_now()
+    ends = {"a1": now + timedelta(days=90), "b2": now - timedelta(days=1)}
+    others = {"c3": now + timedelta(days=90)}
+    houses = ((desk.town.alder, ends), (desk.town.cedar, others))
+    with desk.database.writing() as session:
+        for house, serials in houses:
+            for serial, expires_at in serials.items():
+                row = GatewayCertificate(
+                    serial=serial, gateway_id=house.gateway.id, issued_at=now,
+                    expires_at=expires_at, why="enrolment",
+                )  # fmt: skip
+                session.add(row)
+    close(desk)
+    form = {"confirm": "alder", "without_waiting": "yes"}
+    desk.vic.post(f"{desk.page}/delete", data=form)
+
+    def refused() -> set[int]:
+        with desk.database.reading() as session:
+            return {serial for serial, _ended_at in enrolment.revoked(session)}
+
+    assert refused() == set()
+    desk.go_on()
+    assert desk.is_gone()
+    assert refused() == {0xA1}
+    with desk.database.writing() as session:
+        session.execute(update(EndedCertificate).values(expires_at=now - timedelta(seconds=1)))
+    assert refused() == set()
+    with desk.database.writing() as session:
+        enrolment.end_certificates(session, tenants.account(desk.town.cedar.account.id))
+        assert session.scalars(select(EndedCertificate.serial)).all() == ["c3"]
