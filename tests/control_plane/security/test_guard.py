@@ -57,6 +57,13 @@ def test_nobody_is_let_in_without_a_session(app: Flask, database: Database, town
     assert signed_in(app, database, "alder.localhost", town.ada).post("/change").text == "changed"
 
 
+def test_a_program_without_a_key_reads_that_it_needs_one(app: Flask, town: Town) -> None:
+    program = app.test_client()
+    answer = program.post("/change", base_url="https://alder.localhost")
+    assert answer.status_code == 401
+    assert "did not come from" not in answer.text
+
+
 def test_a_person_without_the_permission_is_refused(
     app: Flask, database: Database, town: Town
 ) -> None:
