@@ -22,6 +22,7 @@ from edge_agent.instance import AlreadyRunningError, InstanceLock, running_pid
 from edge_agent.settings import Settings, SettingsError, read_settings
 from edge_agent.sync import rehearsal
 from shared import i18n
+from shared.command_help import Parser, shell_language
 from shared.enrolment_code import CodeError, is_typed
 
 _ = i18n.gettext
@@ -32,12 +33,13 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    asked = _parser().parse_args(arguments)
+    with i18n.reading_as(shell_language()):
+        asked = _parser().parse_args(arguments)
     os.umask(0o077)
     # The gateway itself goes on saying to each person what is in their language.
     for_programs = asked.run is _run or getattr(asked, "json", False)
     try:
-        with i18n.reading_as(None if for_programs else _language()):
+        with i18n.reading_as(None if for_programs else shell_language()):
             status: int = asked.run(asked)
     except (SettingsError, EnrolmentError, CodeError, AlreadyRunningError) as error:
         print(f"spoolhouse-agent: {error}", file=sys.stderr)
@@ -45,61 +47,64 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _language() -> str:
-    """Tell which language whoever types here reads."""
-    names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    return i18n.known_language(next((name for name in names if name), None))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="spoolhouse-agent",
-        description="A Spoolhouse gateway: documents wait here, encrypted, until somebody collects"
-        " them.",
-        epilog="First time: spoolhouse-agent enrol --code CODE, with the code that the primary's"
-        " pages show; then spoolhouse-agent run. Something is wrong: spoolhouse-agent doctor.",
+        description=_(
+            "A Spoolhouse gateway: documents wait here, encrypted, until somebody collects them."
+        ),
+        epilog=_(
+            "First time: spoolhouse-agent enrol --code CODE, with the code that the primary's"
+            " pages show; then spoolhouse-agent run. Something is wrong: spoolhouse-agent doctor."
+        ),
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    enrol = commands.add_parser("enrol", help="become a gateway of a primary, by a one-time code")
+    enrol = commands.add_parser(
+        "enrol", help=_("become a gateway of a primary, by a one-time code")
+    )
     enrol.add_argument(
         "--code",
-        help="the code that the primary shows; without it, go on waiting for approval",
+        help=_("the code that the primary shows; without it, go on waiting for approval"),
     )
     enrol.add_argument(
         "--wait",
         type=float,
         metavar="MINUTES",
         default=enrolment.WAIT_SECONDS / 60,
-        help="how long to wait for approval (default: %(default)g)",
+        help=_("how long to wait for approval (default: %(default)g)"),
     )
     enrol.add_argument(
         "--primary",
         metavar="URL",
-        help="reach the primary at this address; needed with a code that was typed by hand",
+        help=_("reach the primary at this address; needed with a code that was typed by hand"),
     )
     enrol.add_argument(
         "--ca-fingerprint",
         metavar="DIGITS",
-        help="the primary's fingerprint from its page, where nobody can answer whether it is right",
+        help=_(
+            "the primary's fingerprint from its page, where nobody can answer whether it is right"
+        ),
     )
     enrol.set_defaults(run=_enrol)
 
-    run = commands.add_parser("run", help="run the gateway, until SIGTERM or Ctrl-C")
+    run = commands.add_parser("run", help=_("run the gateway, until SIGTERM or Ctrl-C"))
     run.add_argument(
-        "--log", choices=("text", "json"), help="how the log is written, whatever agent.toml says"
+        "--log",
+        choices=("text", "json"),
+        help=_("how the log is written, whatever agent.toml says"),
     )
     run.set_defaults(run=_run)
 
-    status = commands.add_parser("status", help="tell how the running gateway is")
-    status.add_argument("--json", action="store_true", help="answer as JSON")
+    status = commands.add_parser("status", help=_("tell how the running gateway is"))
+    status.add_argument("--json", action="store_true", help=_("answer as JSON"))
     status.set_defaults(run=_status)
 
-    examine = commands.add_parser("doctor", help="look for what is wrong, and say what helps")
-    examine.add_argument("--json", action="store_true", help="answer as JSON")
+    examine = commands.add_parser("doctor", help=_("look for what is wrong, and say what helps"))
+    examine.add_argument("--json", action="store_true", help=_("answer as JSON"))
     examine.set_defaults(run=_doctor)
     rehearse = commands.add_parser(
-        "rehearsal", help="tell whether a rehearsal of a cut line goes on here, or end it"
+        "rehearsal", help=_("tell whether a rehearsal of a cut line goes on here, or end it")
     )
     rehearse.add_argument("act", nargs="?", choices=("status", "end"), default="status")
     rehearse.set_defaults(run=_rehearsal)
@@ -109,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
             type=Path,
             default=Path(os.environ.get("SPOOLHOUSE_AGENT_STATE", "/var/lib/spoolhouse-agent")),
             metavar="DIR",
-            help="the state folder (default: %(default)s)",
+            help=_("the state folder (default: %(default)s)"),
         )
     return parser
 

@@ -1,0 +1,72 @@
+"""What the command says of itself: in the language of whoever types, and of every verb."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+import pytest
+
+from control_plane.cli import main
+from control_plane.cli.parser import build_parser
+from shared import i18n
+from shared.command_help import shell_language
+
+
+def helped(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def speak(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_help_is_in_the_language_of_the_shell(
+    speak: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speak.setenv("LANG", "de_DE.UTF-8")
+    german = helped(capsys, "user", "add")
+    assert german.startswith("Aufruf: spoolhouse user add ")
+    assert "eine Person hinzufügen" in german
+    assert "diese Hilfe zeigen und enden" in german
+    speak.setenv("LC_ALL", "C.UTF-8")
+    english = helped(capsys, "user", "add")
+    assert english.startswith("usage: spoolhouse user add ")
+    assert "add a person" in english
+
+
+@pytest.mark.parametrize(
+    ("given", "language"),
+    [({}, "en"), ({"LANG": "de_AT"}, "de"), ({"LANG": "fr_FR"}, "en"),
+     ({"LANG": "de_DE", "LC_MESSAGES": "en_GB"}, "en")],
+)  # fmt: skip
+def test_the_shell_says_who_reads(
+    speak: pytest.MonkeyPatch, given: dict[str, str], language: str
+) -> None:
+    for name, value in given.items():
+        speak.setenv(name, value)
+    assert shell_language() == language
+
+
+def parsers_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in action.choices.values():
+                yield from parsers_of(child)
+
+
+def test_every_command_can_write_its_help_in_every_language() -> None:
+    for language in i18n.LANGUAGES:
+        with i18n.reading_as(language):
+            found = list(parsers_of(build_parser()))
+            assert len(found) > 80
+            for parser in found:
+                assert parser.prog in parser.format_help()
+                assert parser.format_help().count(parser.format_usage().split()[0]) == 1
