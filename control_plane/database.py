@@ -170,6 +170,11 @@ class Database:
         with self._reading() as session:
             yield session
 
+    def keep(self, name: str, thing: object) -> None:
+        """Let every transaction from now on have something with it, as ``session.info[name]``."""
+        for sessions in (self._writing, self._reading):
+            sessions.configure(info={**sessions.kw.get("info", {}), name: thing})
+
     def close(self) -> None:
         self.engine.dispose()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from control_plane import vault as vaults
 from control_plane.broker.broker import Broker, BrokerSettings
 from control_plane.broker.roles import DatabaseAdmission, RoleKeeper
 from control_plane.database import Database, utc_now
@@ -52,6 +53,7 @@ class Link:
     def __init__(self, settings: Settings, database: Database, keys: KeyRing, vault: Vault) -> None:
         self._settings, self._database = settings, database
         self._keys, self._vault = keys, vault
+        vaults.keep(database, vault)
         # Two processes with one certificate would throw each other off.
         given = settings.elsewhere.name if settings.elsewhere is not None else ""
         self.name = given or primaries.new_name(KIND)

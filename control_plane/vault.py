@@ -12,11 +12,14 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.orm import Session
 
+from control_plane.database import Database
 from shared.secrets import load_or_create_key
 
 _NONCE_BYTES: Final = 12
 _VERSION: Final = b"\x01"
+_KEPT_AS: Final = "vault"
 
 
 class VaultError(Exception):
@@ -55,3 +58,20 @@ class Vault:
             return self._cipher.decrypt(nonce, body, context.encode())
         except InvalidTag:
             raise VaultError("a sealed secret does not open with this data key") from None
+
+
+def keep(database: Database, vault: Vault) -> None:
+    """Give it to whoever takes in what gateways tell: their facts have no other way to it."""
+    database.keep(_KEPT_AS, vault)
+
+
+def kept(session: Session) -> Vault:
+    """The vault of this transaction's database.
+
+    Raises:
+        VaultError: There is none.
+    """
+    vault = session.info.get(_KEPT_AS)
+    if not isinstance(vault, Vault):
+        raise VaultError("this transaction has no data key")
+    return vault

@@ -85,7 +85,7 @@ class Calls:
 
     @overload
     async def ask(
-        self, call: calls.AuthenticateCard | calls.AuthenticatePassword
+        self, call: calls.AuthenticateCard | calls.AuthenticatePassword | calls.EnrolCard
     ) -> calls.Authenticated: ...
     @overload
     async def ask(self, call: calls.ListWaitingJobs) -> calls.WaitingJobs: ...

@@ -16,6 +16,7 @@ from edge_agent.devices.status import ask_printer
 from edge_agent.devices.watch import PrinterWatch
 from edge_agent.identity.authentication import Authentication
 from edge_agent.identity.directory import Directory
+from edge_agent.identity.enrolling import Enrolling
 from edge_agent.identity.session import Stations
 from edge_agent.jobs import outbox, queries
 from edge_agent.jobs.counting import Counter
@@ -35,7 +36,8 @@ from edge_agent.terminal.pairing import Pairings
 from edge_agent.terminal.printers import PrinterStates
 from shared.clock import Clock
 from shared.ids import GatewayId
-from shared.messages.events import AuditRecorded
+from shared.messages import codec
+from shared.messages.events import AuditRecorded, CardEnrolled
 from shared.messages.records import SecretRecord
 
 T = TypeVar("T")
@@ -108,9 +110,24 @@ def build_parts(
 
         await submit(enqueue)
 
+    async def tell_card(fact: CardEnrolled) -> None:
+        await submit(lambda tx: tx.enqueue(fact))
+
+    async def untold_cards() -> Sequence[CardEnrolled]:
+        bodies = await store.read(lambda c: outbox.untold(c, CardEnrolled.KIND))
+        return [codec.from_plain(CardEnrolled, body) for body in bodies]
+
     calls = Calls(clock, encode=encode_calls)
     audit = Audit(clock, write_audit)
     directory = Directory(replica, gateway_id, unseal, clock)
+    enrolling = Enrolling(
+        directory,
+        audit,
+        clock,
+        lender=replica,
+        tell=tell_card,
+        untold=untold_cards,
+    )
     jobs = JobService(store, spool, clock, counter=counter or PageCounter())
     storage = StorageService(jobs, calls)
     pins = PrinterPins(state_dir / "printer-pins.json")
@@ -133,7 +150,7 @@ def build_parts(
         audit,
         Stations(calls, audit, clock),
         Pairings(directory, submit, clock),
-        Authentication(state_dir, directory, calls, audit, clock),
+        Authentication(state_dir, directory, calls, audit, clock, enrolling=enrolling),
         storage,
         OutputService(
             jobs,

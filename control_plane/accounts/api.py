@@ -120,7 +120,7 @@ def get_own_account(session: Session) -> AccountView:
 def update_own_account(session: Session, body: AccountChanges) -> AccountView:
     """Change the account's own settings."""
     account = accounts.update(
-        session, account_id(), body, actor(), expected_version=expected_version()
+        session, account_id(), body, actor(), vault=vault(), expected_version=expected_version()
     )
     return AccountView.model_validate(account)
 

@@ -26,6 +26,9 @@ class Account(Versioned, Base):
     claimed_allowed: Mapped[bool] = mapped_column(default=True)
     offline_limit_seconds: Mapped[int | None]
     card_needs_pin: Mapped[bool] = mapped_column(default=False)
+    unknown_cards: Mapped[str] = mapped_column(default="refuse", server_default="refuse")
+    # The public half of what numbers are sealed to that people enrol at a terminal (hex).
+    card_sealing_key: Mapped[str | None]
     # A box with a right code waits until somebody has compared its key and approved it.
     gateways_need_approval: Mapped[bool] = mapped_column(default=False)
     hash_key_version: Mapped[int] = mapped_column(default=1)

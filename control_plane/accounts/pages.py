@@ -24,14 +24,18 @@ from control_plane.web.caller import (
     permissions,
     reading,
     requires,
+    vault,
     writing,
 )
 from control_plane.web.forms import Form, read
 from shared.i18n import format_duration, gettext
+from shared.messages.records import UnknownCards
 
 _ = gettext
 bp = Blueprint("settings", __name__, url_prefix="/settings")
-_TEXTS: Final = ("name", "language", "time_zone", "retention_seconds", "offline_limit_seconds")
+_TEXTS: Final = (
+    "name", "language", "time_zone", "retention_seconds", "offline_limit_seconds", "unknown_cards",
+)  # fmt: skip
 _SWITCHES: Final = (
     "card_needs_pin",
     "claimed_allowed",
@@ -70,7 +74,7 @@ def change() -> ResponseReturnValue:
             body = AccountChanges(**{**body.model_dump(exclude_unset=True), **_NO_LIMIT})
         try:
             with writing() as session:
-                accounts.update(session, account_id(), body, actor())
+                accounts.update(session, account_id(), body, actor(), vault=vault())
         except SpoolhouseError as error:
             form.refuse(error, _TEXTS)
         else:
@@ -116,6 +120,10 @@ def _page(session: Session, form: Form) -> str:
         "looks": [(str(hours), format_duration(hours * 3600)) for hours in (1, 8, 24, 168)],
         "limits": _limits(form),
         "zones": _zones(),
+        "unknown": [
+            (UnknownCards.REFUSE.value, _("Refuse it")),
+            (UnknownCards.ENROL.value, _("Whoever signs in beside it has it from then on")),
+        ],
         "keeps": [(str(hours * 3600), format_duration(hours * 3600)) for hours in _HOURS],
     }
     return render_template("accounts/settings.html", form=form, **shown)

@@ -9,6 +9,7 @@ from control_plane.database import utc_now
 from control_plane.domains.schemas import DomainView, HostName
 from control_plane.schemas import Body, Language, Name, Seconds, ShortName, TimeZone, View
 from control_plane.users.schemas import NewOwner
+from shared.messages.records import UnknownCards
 
 WARN_BEFORE: Final = timedelta(days=14)
 
@@ -34,6 +35,7 @@ class AccountChanges(Body):
     claimed_allowed: bool | None = None
     offline_limit_seconds: Seconds | None = None
     card_needs_pin: bool | None = None
+    unknown_cards: UnknownCards | None = None
     gateways_need_approval: bool | None = None
 
 
@@ -77,6 +79,7 @@ class AccountView(View):
     claimed_allowed: bool
     offline_limit_seconds: int | None
     card_needs_pin: bool
+    unknown_cards: UnknownCards
     gateways_need_approval: bool
     closed_at: datetime | None
     kept_until: datetime | None

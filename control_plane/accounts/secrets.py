@@ -15,6 +15,7 @@ from control_plane.accounts import repository
 from control_plane.accounts.models import AccountSecret
 from control_plane.errors import NotFoundError
 from control_plane.vault import Vault
+from shared.crypto import sealing
 from shared.ids import AccountId
 from shared.secrets import KEY_BYTES
 
@@ -29,6 +30,20 @@ class OpenSecret:
     purpose: str
     version: int
     secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CardSealingKey:
+    """What gateways seal numbers to; its private half is here alone, and no gateway gets it."""
+
+    public: bytes
+    private: bytes = field(repr=False)
+
+
+def card_sealing_key(vault: Vault, account_id: AccountId) -> CardSealingKey:
+    """The account's own; it exists by the data key, and stands in no table."""
+    private = vault.derive(f"card-sealing/{account_id}")
+    return CardSealingKey(sealing.public_key(private), private)
 
 
 def create_secrets(session: Session, vault: Vault, account_id: AccountId) -> None:

@@ -17,7 +17,7 @@ from control_plane.feed import service as feed
 from control_plane.roles import service as roles
 from control_plane.vault import Vault
 from shared.ids import AccountId, VendorId, new_id
-from shared.messages.records import AccountRecord, account_stream
+from shared.messages.records import AccountRecord, UnknownCards, account_stream
 
 TRIAL: Final = timedelta(days=30)
 TRIAL_DEVICES: Final = 10
@@ -99,11 +99,14 @@ def update(
     body: AccountChanges,
     by: Actor,
     *,
+    vault: Vault,
     expected_version: int | None = None,
 ) -> Account:
     account = get_account(session, account_id)
     changes.check_version(account, expected_version)
     changed = changes.apply(account, body)
+    if account.unknown_cards == UnknownCards.ENROL.value:
+        account.card_sealing_key = secrets.card_sealing_key(vault, account_id).public.hex()
     session.flush()
     if changed:
         feed.publish(session, account_stream(account.id), record_of(account))
@@ -151,4 +154,8 @@ def record_of(account: Account) -> AccountRecord:
         card_needs_pin=account.card_needs_pin,
         hash_key_version=account.hash_key_version,
         is_closed=account.is_closed,
+        unknown_cards=UnknownCards(account.unknown_cards),
+        card_sealing_key=(
+            bytes.fromhex(account.card_sealing_key) if account.card_sealing_key else None
+        ),
     )

@@ -18,6 +18,10 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("card.unknown", "refused"): mark("A card nobody knows was tapped"),
     ("card.tapped", "ok"): mark("%(whom)s tapped a card"),
     ("card.tapped", "refused"): mark("A card was tapped and refused"),
+    ("card.enrolled", "ok"): mark("%(whom)s made the card %(what)s theirs at a terminal"),
+    ("card.enrolment-refused", "refused"): mark(
+        "%(whom)s wanted the card %(what)s to be theirs and was refused"
+    ),
     ("card.added", "ok"): mark("%(who)s added a card %(what)s for %(whom)s"),
     ("card.revoked", "ok"): mark("%(who)s revoked a card %(what)s of %(whom)s"),
     ("token.added", "ok"): mark("%(who)s made the print token %(what)s for %(whom)s"),

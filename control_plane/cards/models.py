@@ -37,3 +37,5 @@ class Card(Versioned, Base):
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     last_used_printer_id: Mapped[str | None]
+    # Where its person made it theirs, by themselves; None where somebody gave it to them.
+    enrolled_printer_id: Mapped[str | None]

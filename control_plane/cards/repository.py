@@ -29,6 +29,14 @@ def find_by_hash(session: Session, account_id: AccountId, card_hash: str) -> Car
     ).one_or_none()
 
 
+def was_revoked(session: Session, account_id: AccountId, card_hash: str) -> bool:
+    """Whether an administrator took a card with this number away from somebody."""
+    query = select(Card.id).where(
+        Card.account_id == account_id, Card.card_hash == card_hash, Card.revoked_at.is_not(None)
+    )
+    return session.scalars(query.limit(1)).first() is not None
+
+
 def list_all(session: Session, account_id: AccountId) -> Sequence[Card]:
     """List every card, revoked ones too."""
     return session.scalars(select(Card).where(Card.account_id == account_id)).all()

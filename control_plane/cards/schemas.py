@@ -22,6 +22,7 @@ class CardView(View):
     revoked_at: datetime | None
     last_used_at: datetime | None
     last_used_printer_id: str | None
+    enrolled_printer_id: str | None
 
 
 class CardKeyView(View):

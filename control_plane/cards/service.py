@@ -17,7 +17,7 @@ from control_plane.feed import service as feed
 from control_plane.users import service as users
 from control_plane.vault import Vault
 from shared import cards
-from shared.ids import AccountId, CardId, new_id
+from shared.ids import AccountId, CardId, PrinterId, UserId, new_id
 from shared.messages.records import CardRecord, account_stream
 
 list_cards = repository.list_cards
@@ -36,7 +36,6 @@ def create(
         InvalidError: The number is no card number, or there is no such person.
         ConflictError: Somebody has this card.
     """
-    card_id = CardId(new_id())
     try:
         users.get_user(session, tenants.account(account_id), new.user_id)
         canonical = cards.canonical(new.number)
@@ -44,27 +43,42 @@ def create(
         raise InvalidError("user_id", str(error)) from None
     except ValueError as error:
         raise InvalidError("number", str(error)) from None
-    key = secrets.get_secret(session, vault, account_id, secrets.CARD_HMAC)
-    card_hash = cards.card_hash(key.secret, canonical)
-    if repository.find_by_hash(session, account_id, card_hash):
+    if find_by_number(session, account_id, new.number, vault=vault):
         raise ConflictError("somebody has this card", "number")
-    card = Card(
-        id=card_id,
-        account_id=account_id,
-        user_id=new.user_id,
-        card_hash=card_hash,
-        last4=canonical.last4,
-        hash_key_version=key.version,
-        form_version=cards.FORM_VERSION,
-        sealed_number=vault.seal(canonical.hex.encode(), _context(account_id, card_id)),
-    )
-    session.add(card)
-    session.flush()
-    feed.publish(session, account_stream(account_id), record_of(card))
+    card = add(session, account_id, CardId(new_id()), new.user_id, canonical, vault=vault)
     audit.record(
         session, tenants.account(account_id), "card.added", by, subject_kind="card",
         subject_id=card.id, detail={"user_id": card.user_id, "last4": card.last4},
     )  # fmt: skip
+    return card
+
+
+def add(
+    session: Session,
+    account_id: AccountId,
+    card_id: CardId,
+    user_id: UserId,
+    number: cards.Card,
+    *,
+    vault: Vault,
+    enrolled_printer_id: PrinterId | None = None,
+) -> Card:
+    """Add a card that nobody has to a person of the account; gateways hear of it at once."""
+    key = secrets.get_secret(session, vault, account_id, secrets.CARD_HMAC)
+    card = Card(
+        id=card_id,
+        account_id=account_id,
+        user_id=user_id,
+        card_hash=cards.card_hash(key.secret, number),
+        last4=number.last4,
+        hash_key_version=key.version,
+        form_version=cards.FORM_VERSION,
+        sealed_number=vault.seal(number.hex.encode(), _context(account_id, card_id)),
+        enrolled_printer_id=enrolled_printer_id,
+    )
+    session.add(card)
+    session.flush()
+    feed.publish(session, account_stream(account_id), record_of(card))
     return card
 
 

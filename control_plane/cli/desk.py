@@ -14,6 +14,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from control_plane import schema, settings, tenants
+from control_plane import vault as vaults
 from control_plane.accounts import service as accounts
 from control_plane.accounts.models import Account
 from control_plane.audit.actor import Actor
@@ -94,6 +95,7 @@ def at_desk(arguments: argparse.Namespace) -> Iterator[Desk]:
     with open_database(arguments) as (found, database):
         schema.prepare(database)
         vault = Vault.open_or_create(found.keys)
+        vaults.keep(database, vault)
         by = Actor("cli", name=getpass.getuser(), source="command line")
         with database.writing() as session:
             yield Desk(session, vault, found, by)

@@ -10,6 +10,7 @@ from control_plane import tenants
 from control_plane.accounts import closing
 from control_plane.accounts import service as accounts
 from control_plane.accounts.schemas import (
+    AccountChanges,
     AccountView,
     CloseAccount,
     DeleteAccount,
@@ -71,6 +72,14 @@ def list_accounts(arguments: Arguments) -> Any:
             vendor = desks.vendor(desk, arguments.vendor)
             found = [account for account in found if account.vendor_id == vendor.id]
         return {"items": [AccountView.model_validate(account) for account in found]}
+
+
+def change_account(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        body = AccountChanges(unknown_cards=arguments.unknown_cards)
+        changed = accounts.update(desk.session, account.id, body, desk.by, vault=desk.vault)
+        return AccountView.model_validate(changed)
 
 
 def extend_licence(arguments: Arguments) -> Any:

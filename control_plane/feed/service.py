@@ -67,6 +67,18 @@ def retract(session: Session, stream: str, kind: str | type[Any], row_id: str) -
     return True
 
 
+def forbid(session: Session, stream: str, kind: type[Any], row_id: str) -> None:
+    """Leave a tombstone for what was never there: a gateway took it for granted, and is wrong."""
+    _write(session, stream, [(_KIND_OF[kind], row_id, {})], deleted=True)
+
+
+def was_told(session: Session, stream: str, kind: type[Any], row_id: str) -> bool:
+    """Whether gateways were told of a thing, or of its end."""
+    return (
+        session.get(FeedRow, (stream, _KIND_OF[kind], row_id), populate_existing=True) is not None
+    )
+
+
 def take_numbers(session: Session, stream: str, count: int = 1) -> int:
     """Take the stream's next numbers and return the first; the stream begins where it is new.
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from control_plane.audit import service as audit
+from control_plane.cards import enrolling
 from control_plane.commands import service as commands
 from control_plane.gateways import service as gateways
 from control_plane.jobs import service as jobs
@@ -19,6 +20,7 @@ from shared.messages.events import (
     FACTS,
     AccountForgotten,
     AuditRecorded,
+    CardEnrolled,
     CommandReported,
     JobChanged,
     JobCounted,
@@ -65,6 +67,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         ),
         jobs.on_told,
     ),
+    CardEnrolled.KIND: _for_each(enrolling.on_enrolled),
     TerminalPaired.KIND: _for_each(terminals.on_paired),
     AccountForgotten.KIND: _for_each(gateways.on_account_forgotten),
     CommandReported.KIND: _for_each(commands.on_reported),

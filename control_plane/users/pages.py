@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,6 +12,7 @@ from control_plane.cards.schemas import NewCard
 from control_plane.errors import ConflictError, ForbiddenError, SpoolhouseError
 from control_plane.groups import service as groups
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
+from control_plane.printers import service as printers
 from control_plane.profile import service as profile
 from control_plane.profile.pages import session_view
 from control_plane.roles import service as roles
@@ -199,12 +200,14 @@ def person_page(session: Session, user_id: UserId, form: Form) -> str:
     """Show a person with all that belongs to them."""
     user = users.get_user(session, tenant(), user_id)
     held = {role.id for role in roles.roles_of_user(session, tenant(), user_id)}
+    held_cards = _cards(session, user_id)
     return render_template(
         "users/show.html",
         user=user,
         form=form,
         details=form if "display_name" in form.values else _details(user),
-        cards=_cards(session, user_id),
+        cards=held_cards,
+        places=_places(session, held_cards),
         tokens=_tokens(session, user_id),
         groups=_groups(session, user_id),
         sessions=[session_view(row) for row in profile.list_sessions(session, tenant(), user_id)],
@@ -226,6 +229,12 @@ def _cards(session: Session, user_id: UserId) -> Sequence[Any]:
         return ()
     given = cards.list_cards(session, account_id(), user_id=user_id, with_revoked=True, limit=_ALL)
     return sorted(given.items, key=lambda card: card.revoked_at is not None)
+
+
+def _places(session: Session, held: Sequence[Any]) -> Mapping[str, str]:
+    """Name the printers at which cards were enrolled."""
+    ids = [card.enrolled_printer_id for card in held if card.enrolled_printer_id]
+    return printers.names(session, account_id(), ids) if ids else {}
 
 
 def _tokens(session: Session, user_id: UserId) -> Sequence[Any]:

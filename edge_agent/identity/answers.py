@@ -34,6 +34,16 @@ def unknown_card(age: timedelta | None = None) -> Authenticated:
     return Authenticated(ok=False, says=says, reason="unknown-card")
 
 
+def may_enrol() -> Authenticated:
+    says = _("This card is new here. Sign in once, and it is yours.")
+    return Authenticated(ok=False, says=says, reason="may-enrol")
+
+
+def card_taken() -> Authenticated:
+    says = _("Somebody has this card already. Please ask your administrator.")
+    return Authenticated(ok=False, says=says, reason="card-taken")
+
+
 def disabled() -> Authenticated:
     says = _("Your account is switched off. Please ask your administrator.")
     return Authenticated(ok=False, says=says, reason="disabled")

@@ -21,6 +21,7 @@ from edge_agent.calls import Calls
 from edge_agent.identity import answers
 from edge_agent.identity.counters import Attempt, Counters
 from edge_agent.identity.directory import CardHolder, Directory, MissingSecretError
+from edge_agent.identity.enrolling import Enrolling
 from edge_agent.identity.print_tokens import Presented, PrintTokens
 from edge_agent.service import Health
 from shared import cards, secrets
@@ -33,6 +34,7 @@ from shared.messages.calls import (
     Authenticated,
     AuthenticatePassword,
     CallHeader,
+    EnrolCard,
 )
 from shared.messages.records import AccountRecord, UserRecord
 
@@ -59,13 +61,21 @@ class Authentication:
 
     # One object for the life of the process: intake keeps it while the service comes and goes.
     def __init__(
-        self, state_dir: Path, directory: Directory, calls: Calls, audit: Audit, clock: Clock
+        self,
+        state_dir: Path,
+        directory: Directory,
+        calls: Calls,
+        audit: Audit,
+        clock: Clock,
+        *,
+        enrolling: Enrolling,
     ) -> None:
         self._path = state_dir / "identity.db"
         self._directory = directory
         self._calls = calls
         self._audit = audit
         self._clock = clock
+        self._enrolling = enrolling
         self._counters: Counters | None = None
         self._verifiers = ThreadPoolExecutor(VERIFIERS, thread_name_prefix="argon2")
         self._queue = asyncio.Semaphore(WAITING)
@@ -83,10 +93,14 @@ class Authentication:
             self._directory.subscribe(self._on_change)
         self._calls.register(AuthenticateCard, self.authenticate_card)
         self._calls.register(AuthenticatePassword, self.authenticate_password)
+        self._calls.register(EnrolCard, self.enrol_card)
+        await self._enrolling.start()
 
     async def stop(self) -> None:
         self._calls.unregister(AuthenticateCard)
         self._calls.unregister(AuthenticatePassword)
+        self._calls.unregister(EnrolCard)
+        await self._enrolling.stop()
         self._forget_basic()
         if self._counters is not None:
             self._counters.close()
@@ -112,15 +126,16 @@ class Authentication:
             locked = await self._db.locked_cards(reader)
             if locked is not None:
                 return answers.locked_out(locked)
+            card = _card_of(call.card_number)
             try:
-                card = cards.canonical(call.card_number)
-                holder = self._directory.user_by_card(call.account_id, card)
-            except ValueError:
-                holder = None
+                known = self._directory.user_by_card
+                holder = known(call.account_id, card) if card is not None else None
             except MissingSecretError:
                 return answers.not_yet()
             if holder is None:
                 await self._db.unknown_card(reader)
+                if card is not None and self._enrolling.may(account, card):
+                    return answers.may_enrol()
                 return answers.unknown_card(self._directory.knowledge_age(call.account_id))
         with reading_as(holder.user.language or account.language):
             return await self._card_holder(call, account, holder)
@@ -144,6 +159,22 @@ class Authentication:
             answer = await self._verify(attempt, user, stored, call.password)
         self._audit_sign_in(call, user, answer)
         return answer
+
+    async def enrol_card(self, call: EnrolCard) -> Authenticated:
+        """Sign somebody in by name, and make the card theirs; attempts count as any sign-in."""
+        account = self._directory.account(call.account_id)
+        card = _card_of(call.card_number)
+        if account is None or card is None or not self._enrolling.may(account, card):
+            with reading_as(account.language if account else None):
+                return answers.unknown_card()
+        by_name = AuthenticatePassword(
+            call.header, call.account_id, call.username, call.password, call.device
+        )
+        who = await self.authenticate_password(by_name)
+        if not who.ok:
+            return who
+        with reading_as(who.language):
+            return await self._enrolling.enrol(call, account, who, self._db)
 
     async def verify_basic(
         self, account_id: AccountId, username: str, password: str, source: str
@@ -284,6 +315,13 @@ def _is_right(pepper: bytes, secret: str, stored: str | None) -> bool:
         secrets.waste_time(pepper, text)
         return False
     return secrets.verify_password(pepper, text, stored)
+
+
+def _card_of(number: str) -> cards.Card | None:
+    try:
+        return cards.canonical(number)
+    except ValueError:
+        return None
 
 
 def _secret_of(user: UserRecord | None, call: AuthenticatePassword) -> str | None:

@@ -8,6 +8,7 @@
                                          devices where the person has signed in before stay open
     device   everybody on one device     20 in 15 minutes
     cards    unknown cards on a reader   20 in 15 minutes, then a minute, doubling to 15 minutes
+    enrol    cards that one person makes theirs   5 in 15 minutes, then 15 minutes, to a day
     tokens   wrong print tokens, a source   20 in 15 minutes, then a minute, doubling to 15
                                          minutes; one that has worked from there goes on working
 
@@ -42,7 +43,7 @@ ROWS_KEPT: Final = 200_000
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS failures (
-    scope        TEXT NOT NULL,      -- pair | user | device | cards | tokens
+    scope        TEXT NOT NULL,      -- pair | user | device | cards | enrol | tokens
     subject      TEXT NOT NULL,      -- hashed; names and addresses are not kept here
     began_at     INTEGER NOT NULL,   -- Unix seconds: of the window
     in_window    INTEGER NOT NULL,
@@ -74,6 +75,7 @@ LIMITS: Final = {
     "user": Limit(1_000_000, 0, 0, USER_LIMIT),
     "device": Limit(20, 900, 900),
     "cards": Limit(20, 60, 900),
+    "enrol": Limit(5, 900, 86_400),
     "tokens": Limit(20, 60, 900),
 }
 
@@ -175,6 +177,23 @@ class Counters:
 
     async def unknown_card(self, reader: str) -> None:
         await self._in_thread(lambda: self._count("cards", _subject(reader)))
+
+    async def enrols(self, account_id: AccountId, user_id: str, reader: str) -> Locked | None:
+        """Count a card that becomes somebody's; Locked: they had enough of them lately.
+
+        The tap that brought it was no stranger's: it no longer counts against its reader.
+        """
+
+        def count() -> Locked | None:
+            subject = _subject(account_id, user_id)
+            locked = self._look("enrol", subject)
+            if locked is None:
+                self._count("enrol", subject)
+                tapped = self._row("cards", _subject(reader))
+                self._save(replace(tapped, in_window=max(tapped.in_window - 1, 0)))
+            return locked
+
+        return await self._in_thread(count)
 
     async def locked_tokens(self, source: str, token_hash: str) -> Locked | None:
         """Whether so many wrong tokens came from there that no unfamiliar one is looked at."""

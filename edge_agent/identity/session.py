@@ -7,6 +7,7 @@
       ^                               |   same card again, sign out, 45 s      |
       +-------------------------------+-------------------------------- 8 s ---+
       +-- 6 s -- REFUSED <-- unknown, locked or switched-off card
+      +-- 2 min -- ENROL <-- unknown card, where the account lets people make it theirs
 
 There is one station per printer, and at most one person at it: the tap of another card makes
 room for its owner.
@@ -21,6 +22,7 @@ from typing import Final
 
 from edge_agent.audit import Audit
 from edge_agent.calls import CallFailedError, Calls
+from edge_agent.identity import answers
 from edge_agent.identity.reader import CardRead
 from edge_agent.identity.shown import Person, Screen, Shown, last4_of, person_of, what_prints
 from shared.clock import Clock
@@ -32,6 +34,7 @@ from shared.messages.calls import (
     Authenticated,
     AuthenticatePassword,
     DeleteJob,
+    EnrolCard,
     ListWaitingJobs,
     Released,
     ReleaseJobs,
@@ -44,6 +47,7 @@ log = logging.getLogger(__name__)
 SESSION_SECONDS: Final = 45.0
 REFUSED_SECONDS: Final = 6.0
 PRINTING_SECONDS: Final = 8.0
+ENROL_SECONDS: Final = 120.0  # a name and a password take their time on a panel
 
 
 class Station:
@@ -94,6 +98,8 @@ class Station:
         self._audit_tap(reader, read, answer)
         if answer.reason == "pin-needed" and not answer.ok:
             self._ask_for_pin(reader, read, answer)
+        elif answer.reason == "may-enrol":
+            self._offer(reader, read, answer)
         elif not answer.ok or answer.user_id is None:
             self._refuse(answer.says, answer.language)
         elif reader.mode is ReaderMode.PRINT_ALL:
@@ -131,19 +137,41 @@ class Station:
     # --- terminal -----------------------------------------------------------------------------
 
     async def sign_in(self, username: str, password: str, device: str) -> Authenticated:
-        """Open a session by name and password, or say why not."""
+        """Open a session by name and password, or say why not.
+
+        Where a card waits that nobody has, it is theirs from then on.
+        """
         async with self._acting:
-            header = self._calls.header()
-            answer = await self._calls.ask(
-                AuthenticatePassword(header, self.account_id, username, password, device)
-            )
+            waiting = self.shown.waiting_card if self.shown.screen is Screen.ENROL else None
+            if waiting is None:
+                header = self._calls.header()
+                answer = await self._calls.ask(
+                    AuthenticatePassword(header, self.account_id, username, password, device)
+                )
+            else:
+                answer = await self._enrol(*waiting, username, password, device)
             if answer.ok and answer.user_id is not None:
-                await self._open(person_of(answer, None))
+                await self._open(person_of(answer, waiting[1] if waiting else None))
             return answer
+
+    async def _enrol(
+        self, read: CardRead, reader: ReaderRecord, username: str, password: str, device: str
+    ) -> Authenticated:
+        call = EnrolCard(
+            header=self._calls.header(),
+            account_id=self.account_id,
+            card_number=read.number,
+            username=username,
+            password=password,
+            device=device,
+            printer_id=self.printer_id,
+            reader_id=reader.id,
+        )
+        return await self._calls.ask(call)
 
     async def enter_pin(self, pin: str) -> bool:
         """Go on with the card that asked for its PIN; False: no card did."""
-        waiting = self.shown.pin_for
+        waiting = self.shown.waiting_card
         if self.shown.screen is not Screen.PIN or waiting is None:
             return False
         read, reader = waiting
@@ -227,8 +255,18 @@ class Station:
         if not self.is_watched:
             self._refuse(_("This card needs a PIN, and there is no screen to enter it."))
             return
-        shown = Shown(Screen.PIN, answer.says, language=answer.language, pin_for=(read, reader))
+        shown = Shown(
+            Screen.PIN, answer.says, language=answer.language, waiting_card=(read, reader)
+        )
         self._show(shown, SESSION_SECONDS)
+
+    def _offer(self, reader: ReaderRecord, read: CardRead, answer: Authenticated) -> None:
+        """Let the person sign in beside a card that nobody has; only a screen can ask for it."""
+        if not self.is_watched:
+            self._refuse(answers.unknown_card().says)
+            return
+        shown = Shown(Screen.ENROL, answer.says, waiting_card=(read, reader))
+        self._show(shown, ENROL_SECONDS)
 
     def _refuse(self, says: str, language: str = "") -> None:
         self._show(Shown(Screen.REFUSED, says, language=language), REFUSED_SECONDS)
@@ -257,7 +295,7 @@ class Station:
     def _audit_tap(self, reader: ReaderRecord, read: CardRead, answer: Authenticated) -> None:
         # A card that asks for its PIN was tapped; what becomes of the PIN is the next row.
         ok = answer.ok or answer.reason == "pin-needed"
-        unknown = answer.reason == "unknown-card"
+        unknown = answer.reason in ("unknown-card", "may-enrol")
         event = "card.unknown" if unknown else "card.tapped" if ok else "card.refused"
         self._audit.record(
             event,

@@ -22,6 +22,7 @@ class Screen(Enum):
     REFUSED = "refused"
     PRINTING = "printing"
     PIN = "pin"
+    ENROL = "enrol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Shown:
     jobs: tuple[WaitingJob, ...] = ()
     ends_at: float | None = None  # Clock.monotonic()
     language: str = ""
-    pin_for: tuple[CardRead, ReaderRecord] | None = field(default=None, repr=False)
+    # The card that waits for its PIN, or for somebody who signs in beside it.
+    waiting_card: tuple[CardRead, ReaderRecord] | None = field(default=None, repr=False)
 
 
 def person_of(answer: Authenticated, reader: ReaderRecord | None) -> Person:

@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from edge_agent.jobs.outbox_tables import SEQ_BITS, lane_span, place
 from shared import clock
@@ -246,6 +246,19 @@ def new_epoch(
         drafts.append(_draft(kind=text["kind"], entity=text["entity"], at=text["at"], body=body))
     append_drafts(connection, drafts, lane)
     return epoch
+
+
+def untold(connection: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
+    """Read the bodies of the facts of a kind that the primary has not acknowledged."""
+    found = _find_lane(connection, Lane.FACTS)
+    if found is None:
+        return []
+    rows = connection.execute(
+        "SELECT row FROM outbox_rows WHERE id > ? AND id < ? AND instr(row, ?) ORDER BY id",
+        (found.base + found.acked, found.span()[1], f'"kind":"{kind}"'.encode()),
+    )
+    read = (json.loads(row[0]) for row in rows)
+    return [row["body"] for row in read if row["kind"] == kind]
 
 
 def waiting(connection: sqlite3.Connection, lane: Lane) -> int:

@@ -10,6 +10,8 @@ A page is applied all or nothing. A row is applied if its version is newer than 
 may come early and twice; the cursor moves only when nothing is missing before the page. A snapshot
 fills a generation of its own and takes over in one transaction. Kinds that we do not know, and
 data that we cannot read, are kept and reported: a later version of this program may know them.
+A row of version 0 is *lent*: this gateway takes it for granted (a card that was enrolled here)
+until the primary tells of it, or says by a tombstone that it is wrong; a snapshot drops it.
 There are no foreign keys: a card may come before its user.
 """
 
@@ -36,6 +38,7 @@ from shared.messages.records import KINDS
 R = TypeVar("R")
 OnChange = Callable[[str, frozenset[str]], None]
 
+_LENT: Final = 0  # the version of what the primary has not told yet
 _SKEW: Final = timedelta(minutes=1)  # between the clocks of two primaries
 
 # By which field a record is looked up, besides its id.
@@ -131,7 +134,8 @@ class Replica:
 
     def lookup(self, kind: type[R], stream: str, key: str) -> R | None:
         """Find by the kind's own key: card hash, user name, queue path, hash of a code ..."""
-        condition = "AND lookup = ? LIMIT 1"
+        # What the primary told comes before what was taken for granted here.
+        condition = "AND lookup = ? ORDER BY version DESC LIMIT 1"
         found = self._select(kind, stream, condition, (key,), index=_BY_LOOKUP)
         return found[0] if found else None
 
@@ -184,6 +188,25 @@ class Replica:
                 (clock.to_wire(at), stream, cursor.feed_epoch, cursor.changed_seq),
             )
         return changed.rowcount == 1
+
+    def generation(self, stream: str) -> int:
+        """Tell which generation of a stream counts; a snapshot begins the next."""
+        rows = self._read("SELECT generation FROM streams WHERE stream = ?", (stream,))
+        return int(rows[0][0]) if rows else 0
+
+    def lend(self, stream: str, record: Any, generation: int) -> None:
+        """Take a record for granted until the primary tells of its id: it is older than any.
+
+        Nothing where another generation counts by now: a snapshot may know better.
+        """
+        kind = _KIND_OF[type(record)]
+        row = FeedRow(kind, record.id, _LENT, 0, deleted=False, data=codec.to_plain(record))
+        with self._writing:
+            with self._transaction() as connection:
+                counts = _find_stream(connection, stream).generation == generation
+                kinds = _write_rows(connection, stream, generation, [row] if counts else [])
+            if kinds:
+                self._tell(stream, kinds)
 
     def forget(self, stream: str) -> None:
         """Wipe a stream, also from the write-ahead log."""

@@ -60,14 +60,29 @@ class AuthenticatePassword:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolCard:
+    """Let the card be theirs who signs in so beside it. Asked of Authentication."""
+
+    CALL: ClassVar[str] = "enrol-card"
+    header: CallHeader
+    account_id: AccountId
+    card_number: str  # as in AuthenticateCard
+    username: str
+    password: str  # or PIN
+    device: str
+    printer_id: PrinterId | None = None
+    reader_id: ReaderId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticated:
-    """The answer to both. ``reason`` is for the audit, ``says`` for the person."""
+    """The answer to all three. ``reason`` is for the audit, ``says`` for the person."""
 
     ok: bool
     says: str
-    reason: str = (
-        "ok"  # ok | unknown-card | unknown-user | wrong-password | locked | disabled | pin-needed
-    )
+    # ok | unknown-card | may-enrol | card-taken | unknown-user | wrong-password | locked |
+    # disabled | pin-needed
+    reason: str = "ok"
     user_id: UserId | None = None
     username: str = ""
     display_name: str = ""
@@ -198,6 +213,7 @@ class DeliveryTaken:
 ANSWERS: Final[Mapping[type[Any], type[Any]]] = {
     AuthenticateCard: Authenticated,
     AuthenticatePassword: Authenticated,
+    EnrolCard: Authenticated,
     ListWaitingJobs: WaitingJobs,
     ReleaseJobs: Released,
     DeleteJob: Deleted,

@@ -180,6 +180,29 @@ class AuditRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class CardEnrolled:
+    """Somebody signed in beside a card that nobody had, and wants it to be theirs.
+
+    Who is told of first has it; the primary leaves a tombstone of ``card_id`` where it refuses.
+    """
+
+    KIND: ClassVar[str] = "card.enrolled"
+    card_id: CardId
+    account_id: AccountId
+    user_id: UserId
+    sealed_number: bytes  # the canonical number, sealed to the account's card_sealing_key
+    card_hash: str  # what the gateway finds it by until it hears of it
+    last4: str
+    at: datetime
+    printer_id: PrinterId | None = None
+    reader_id: ReaderId | None = None
+
+    @property
+    def entity(self) -> str:
+        return f"card:{self.card_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class TerminalPaired:
     """A screen was paired with a printer by a one-time code."""
 
@@ -234,6 +257,7 @@ Fact = (
     | JobsListed
     | UsageRecorded
     | AuditRecorded
+    | CardEnrolled
     | TerminalPaired
     | AccountForgotten
     | CommandReported
@@ -248,6 +272,7 @@ FACTS: Final[Mapping[str, type[Any]]] = {
         JobsListed,
         UsageRecorded,
         AuditRecorded,
+        CardEnrolled,
         TerminalPaired,
         AccountForgotten,
         CommandReported,

@@ -42,6 +42,13 @@ class IdentityPolicy(Enum):
     CLAIMED = "claimed"  # the name in requesting-user-name, marked as claimed for good
 
 
+class UnknownCards(Enum):
+    """What becomes of a card that nobody has."""
+
+    REFUSE = "refuse"
+    ENROL = "enrol"  # whoever signs in beside it, at a terminal, has it from then on
+
+
 class ReaderMode(Enum):
     """What a tap does."""
 
@@ -70,6 +77,9 @@ class AccountRecord:
     card_needs_pin: bool = False
     hash_key_version: int = 1
     is_closed: bool = False  # takes no new jobs; those that wait can still be printed
+    unknown_cards: UnknownCards = UnknownCards.REFUSE
+    # X25519: what numbers of cards are sealed to that people enrol; without it none is enrolled.
+    card_sealing_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +252,11 @@ def account_stream(account_id: AccountId) -> str:
 
 def gateway_stream(gateway_id: GatewayId) -> str:
     return f"gateway:{gateway_id}"
+
+
+def card_context(account_id: AccountId, card_id: CardId) -> str:
+    """Name the number of a card that was enrolled at a terminal, for sealing."""
+    return f"card/{account_id}/{card_id}"
 
 
 def secret_context(record_id: str) -> str:

@@ -186,7 +186,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
         many = LicenceExtension(devices=1_000, expires_at=utc_now() + timedelta(days=90))
         with site.parts.database.writing() as session:
             accounts.extend_licence(session, account.vendor_id, account.id, many, TESTER)
-            accounts.update(session, account.id, AccountChanges(name=SCRIPTING[0]), TESTER)
+            accounts.update(
+                session, account.id, AccountChanges(name=SCRIPTING[0]), TESTER, vault=site.parts.vault
+            )
             tenant = tenants.account(account.id)
             [own] = domains.list_domains(session, tenant)
             body = DomainChanges(brand_name=SCRIPTING[0])

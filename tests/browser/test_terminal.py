@@ -224,6 +224,37 @@ def test_every_state_fits_the_panel_and_is_accessible(
     assert small == []
 
 
+def test_a_new_card_asks_for_a_sign_in_and_says_whose_it_is_then(
+    terminal: tuple[Page, Trouble], gateway: SayingGateway
+) -> None:
+    page, _ = terminal
+    gateway.answers["sign-in"] = (200, {"message": "Hello Ada. This card is yours now."})
+    gateway.say(STATES["enrol"])
+    page.goto(gateway.url)
+    expect(page.locator("#hello")).to_have_text(STATES["enrol"]["message"])
+    expect(page.locator("#username")).to_be_focused()
+    page.locator("#username").fill("ada")
+    page.locator("#password").fill("correct horse")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#toast")).to_have_text("Hello Ada. This card is yours now.")
+    assert posts_of(gateway, "sign-in") == [{"username": "ada", "password": "correct horse"}]
+    gateway.say(session())
+    expect(page.locator("body")).to_have_attribute("data-screen", "session")
+
+
+def test_a_card_that_nobody_wants_to_enrol_goes_back_and_a_plain_sign_in_says_nothing_of_it(
+    terminal: tuple[Page, Trouble], gateway: SayingGateway
+) -> None:
+    page, _ = terminal
+    gateway.say(STATES["enrol"])
+    page.goto(gateway.url)
+    page.get_by_role("button", name="Back").click()
+    wait_until(lambda: posts_of(gateway, "sign-out") == [{}], "the card is given back")
+    gateway.say(IDLE)
+    page.get_by_role("button", name="Sign in by name").click()
+    expect(page.locator("#hello")).to_have_text("Reception 1")
+
+
 def test_a_card_that_needs_its_pin_asks_for_it_with_big_digits(
     terminal: tuple[Page, Trouble], gateway: SayingGateway
 ) -> None:

@@ -29,6 +29,7 @@ from shared.ipp.encode import encode_message
 from shared.ipp.message import Attribute, Group, Message
 from shared.messages.events import AuditRecorded
 from shared.messages.records import IdentityPolicy, ServedAccountRecord, gateway_stream
+from tests.support.enrolling import an_enrolling
 from tests.support.jobs import Jobs, a_job_service
 from tests.support.people import PASSWORD, People, people
 
@@ -152,7 +153,14 @@ async def an_intake_site(
             audited.extend(facts)
 
         audit = Audit(clock, write)
-        authentication = Authentication(folder, known.directory, Calls(clock), audit, clock)
+        authentication = Authentication(
+            folder,
+            known.directory,
+            Calls(clock),
+            audit,
+            clock,
+            enrolling=an_enrolling(known, audit)[0],
+        )
         await authentication.start()
         stack.push_async_callback(authentication.stop)
         server = IppServer(

@@ -98,6 +98,11 @@ class Feed:
     def remove(self, stream: str, kind: type[Any], record_id: str) -> None:
         self._send(stream, [(_KIND_OF[kind], record_id, None)])
 
+    def snapshot(self, stream: str, *records: Any) -> None:
+        """Put all of a stream anew, as after the primary was restored: nothing else stays."""
+        self._seq.pop(stream, None)
+        self.put(stream, *records)
+
     def _send(self, stream: str, changes: list[tuple[str, str, Any]]) -> None:
         before = self._seq.get(stream)
         seq = (before or 0) + len(changes)

@@ -68,5 +68,10 @@ STATES: dict[str, dict[str, Any]] = {
         "message": "Printing 2 jobs, 13 pages",
     },
     "pin": {**session(jobs=()), "state": "pin", "signs_out_in": 20},
+    "enrol": {
+        **IDLE,
+        "state": "enrol",
+        "message": "This card is new here. Sign in once, and it is yours.",
+    },
     "refused": {**IDLE, "state": "refused", "message": "We do not know this card"},
 }

@@ -103,7 +103,7 @@ function take(state) {
     panel.chosen.clear();
     panel.asking = null;
   }
-  if (state.state !== "idle") endSigningIn();
+  if (state.state !== "idle" && state.state !== "enrol") endSigningIn();
   show(state.state === "idle" && panel.signingIn ? "sign-in" : state.state);
 }
 
@@ -112,13 +112,14 @@ function show(screen) {
   panel.screen = screen;
   document.body.dataset.screen = screen;
   for (const section of document.querySelectorAll("[data-screen]")) {
-    if (section !== document.body) section.hidden = section.dataset.screen !== screen;
+    if (section !== document.body) section.hidden = !section.dataset.screen.split(" ").includes(screen);
   }
   speak();
   draw();
   if (changed) announce();
   if (changed && screen === "unpaired") $("code").focus();
   if (changed && screen === "pin") askForPin();
+  if (changed && (screen === "sign-in" || screen === "enrol")) $("username").focus();
 }
 
 function speak() {
@@ -140,7 +141,9 @@ function draw() {
   const name = panel.screen === "session" || panel.screen === "printing" ? state.person?.display_name : "";
   $("hello").textContent = name
     ? fill(words().hello, { name })
-    : panel.screen === "unpaired" ? words().title_unpaired : printer.name || "Spoolhouse";
+    : panel.screen === "unpaired" ? words().title_unpaired
+    // The keys leave no room for what is to be done, so it stands where the printer's name does.
+    : panel.screen === "enrol" ? state.message || words().enrol : printer.name || "Spoolhouse";
   const says = inTrouble ? "" : printer.says || "";
   $("printer").textContent = [name ? printer.name : "", says].filter(Boolean).join(" · ");
   for (const id of ["idle-trouble", "session-trouble"]) {
@@ -269,7 +272,7 @@ function tick() {
 }
 
 function announce() {
-  const spoken = document.querySelector(`section[data-screen="${panel.screen}"] .big`)?.textContent;
+  const spoken = document.querySelector(`section[data-screen~="${panel.screen}"] .big`)?.textContent;
   $("live").textContent = panel.screen === "session" ? `${$("hello").textContent}. ${$("print").textContent}` : spoken || $("hello").textContent;
 }
 
@@ -308,8 +311,10 @@ $("pair").addEventListener("submit", (event) => {
 
 $("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
+  const enrols = panel.screen === "enrol";
   const answer = await post("sign-in", { username: $("username").value, password: $("password").value });
   $("password").value = "";
+  if (answer.ok && enrols && answer.message) toast(answer);
   if (!answer.ok && !answer.silent) $("sign-in-error").textContent = answer.message || words().sign_in_failed;
 });
 
@@ -347,12 +352,16 @@ $("sign-out").addEventListener("click", async () => {
 $("by-name").addEventListener("click", () => {
   panel.signingIn = true;
   show("sign-in");
-  $("username").focus();
 });
 
-$("sign-in-back").addEventListener("click", () => {
+$("sign-in-back").addEventListener("click", async () => {
   endSigningIn();
-  show("idle");
+  if (panel.state?.state !== "enrol") {
+    show("idle");
+    return;
+  }
+  const answer = await post("sign-out", {});
+  if (!answer.ok) toast(answer);
 });
 
 $("language").addEventListener("click", () => {

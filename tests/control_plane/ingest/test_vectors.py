@@ -49,10 +49,10 @@ def test_a_hello_and_its_batch_move_the_mark(database: Database, gateway: Gatewa
         assert mark.chain == VECTORS["chain"]["chains"][-1]
 
 
-@pytest.mark.parametrize("kind", VECTORS["facts"])
-def test_the_primary_knows_what_to_do_with_this_row(
-    database: Database, gateway: GatewayId, kind: str
+def test_the_primary_knows_what_to_do_with_a_list_of_jobs(
+    database: Database, gateway: GatewayId
 ) -> None:
+    kind = "jobs.listed"
     raw = VECTORS["facts"][kind].encode()
     text = json.loads(raw)
     row = RowText(text["seq"], text["kind"], text["entity"], text["at"], text["body"], raw)

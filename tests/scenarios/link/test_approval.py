@@ -37,7 +37,7 @@ def gateway(primary: Primary, monkeypatch: pytest.MonkeyPatch) -> Gateway:
 def want_approval(primary: Primary, *, wanted: bool = True) -> None:
     with primary.database.writing() as session:
         body = AccountChanges(gateways_need_approval=wanted)
-        accounts.update(session, primary.town.alder.account.id, body, TESTER)
+        accounts.update(session, primary.town.alder.account.id, body, TESTER, vault=primary.vault)
 
 
 def waiting(primary: Primary) -> list[EnrolmentRequest]:

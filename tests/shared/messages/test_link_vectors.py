@@ -15,9 +15,10 @@ from shared.ids import GatewayId
 from shared.messages import codec, envelope
 from shared.messages.commands import Command
 from shared.messages.envelope import Lane
-from shared.messages.events import FACTS
+from shared.messages.events import FACTS, CardEnrolled
 from shared.messages.feed import FeedAsk, FeedPage
 from shared.messages.hello import Ack, Hello, HelloAnswer, Presence
+from shared.messages.records import card_context
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "vectors" / "link.json").read_text()
@@ -59,6 +60,15 @@ def test_a_fact_is_read_and_written_as_this_row(kind: str) -> None:
     values = [row[name] for name in names]
     assert codec.to_plain(fact) == row["body"]
     assert envelope.encode_row(row["seq"], *values) == text.encode()
+
+
+def test_the_number_of_an_enrolled_card_is_sealed_to_its_account() -> None:
+    given = VECTORS["sealing"]
+    body = json.loads(VECTORS["facts"]["card.enrolled"])["body"]
+    fact = codec.from_plain(CardEnrolled, body)
+    context = card_context(fact.account_id, fact.card_id)
+    number = sealing.unseal(bytes.fromhex(given["private_key"]), fact.sealed_number, context)
+    assert number.decode() == "04FFEEDDCCBB80"
 
 
 @pytest.mark.parametrize("form", ["plain", "compressed"])
