@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,21 +12,22 @@ from random import Random
 from typing import Any, Final
 
 from control_plane.simulate import packets
+from control_plane.simulate.commands import Commands
 from control_plane.simulate.figures import Figures
 from control_plane.simulate.identities import Identity
 from control_plane.simulate.line import Line
-from control_plane.simulate.outbox import MAX_AHEAD, Outbox
+from control_plane.simulate.outbox import Outbox
 from control_plane.simulate.packets import Packet, Publish, Will
+from control_plane.simulate.sending import Sending
 from control_plane.simulate.streams import Streams
 from control_plane.simulate.work import Desk, House, Ledger
 from shared.crypto.signing import SignatureError, Verifier
 from shared.messages import codec, hello, topics
 from shared.messages.codec import MessageError
-from shared.messages.commands import Command, CommandState
+from shared.messages.commands import Command
 from shared.messages.envelope import Lane
-from shared.messages.events import CommandReported
 from shared.messages.feed import FeedAsk, FeedPage
-from shared.messages.hello import Ack, Hello, HelloAnswer, LaneAction, Presence, PresenceState
+from shared.messages.hello import Ack, Hello, HelloAnswer, Presence, PresenceState
 from shared.messages.topics import Down, Up
 from shared.mqtt import Backoff
 
@@ -35,10 +35,8 @@ CONNECT_SECONDS: Final = 10.0
 _KEEPALIVE: Final = 30
 _SILENCE_SECONDS: Final = 45.0  # then the line is half-open
 _HELLO_SECONDS: Final = 0.5
-_ACK_SECONDS: Final = 5.0
 _RECEIVE_MAXIMUM: Final = 100
 _MOST_SECONDS: Final = 60.0
-_COMMANDS_KEPT: Final = 100
 
 
 @dataclass
@@ -54,16 +52,6 @@ class World:
     rows_at_once: int = 500
     backoff: Backoff = field(default_factory=Backoff)
     changed_at: dict[str, float] = field(default_factory=dict)  # id of a record: when committed
-
-
-@dataclass(slots=True)
-class _Sending:
-    """How far rows were sent; the oldest payload that nobody acknowledged is due again."""
-
-    sent: int
-    patience: float = _ACK_SECONDS
-    due: float | None = None
-    payloads: deque[tuple[int, float]] = field(default_factory=deque)  # last row, when
 
 
 class SimulatedGateway:
@@ -86,17 +74,20 @@ class SimulatedGateway:
         self._is_let_in = False
         self._was_connected = False
         self._says = ""
-        self._lost_at: float | None = None
         self._hello_id = ""
         self._hello_due: float | None = None
         self._hello_patience = _HELLO_SECONDS
         self._beat_due = 0.0
         self._heard = 0.0
-        self._high = 0  # the highest row that was ever sent
-        self._trouble = ""
-        self._sending: _Sending | None = None
-        self._primary_epoch: int | None = None
-        self._commands: deque[str] = deque(maxlen=_COMMANDS_KEPT)
+        self._commands = Commands(identity.gateway_id)
+        self._sending = Sending(
+            self._outbox,
+            world.figures,
+            world.rows_at_once,
+            publish=lambda payload: self._publish(Up.FACTS, payload),
+            say_hello=self._say_hello_soon,
+            is_due=self._is_due,
+        )
 
     # --- what happens at the gateway ------------------------------------------------------------
 
@@ -106,7 +97,7 @@ class SimulatedGateway:
             self._outbox.append(fact)
             self._world.figures.facts += 1
             self._world.ledger.note(fact)
-        self._send()
+        self._sending.send()
 
     @property
     def waiting(self) -> int:
@@ -115,7 +106,7 @@ class SimulatedGateway:
 
     @property
     def is_connected(self) -> bool:
-        return self._sending is not None
+        return self._sending.is_going
 
     def pull_cable(self) -> None:
         self.is_cut = True
@@ -208,18 +199,14 @@ class SimulatedGateway:
         figures = self._world.figures
         if self._was_connected:
             figures.reconnects += 1
-            self._lost_at = time.monotonic()
+            self._sending.was_lost()
         elif not self.is_cut:
             figures.on_error(f"connect: {self._says or says}")
-        self._set_sending(None)
+        self._sending.stop()
         self._line, self._says = None, ""
         self._streams.connection_lost()
         self._is_over = True
         self._stir.set()
-
-    def _set_sending(self, sending: _Sending | None) -> None:
-        self._world.figures.connected += (sending is not None) - (self._sending is not None)
-        self._sending = sending
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -240,18 +227,9 @@ class SimulatedGateway:
         if now - self._heard > _SILENCE_SECONDS + self._world.heartbeat_seconds:
             line.abort("half-open: nothing was heard")
             return now
-        sending = self._sending
-        if sending is not None and sending.due is not None and now >= sending.due:
-            self._send_again(sending)
-        dues = [self._beat_due, self._hello_due, sending.due if sending else None]
+        self._sending.on_time(now)
+        dues = [self._beat_due, self._hello_due, self._sending.due]
         return min(due for due in dues if due is not None)
-
-    def _send_again(self, sending: _Sending) -> None:
-        self._world.figures.on_error("no acknowledgement in time")
-        sending.sent, sending.due = self._outbox.acked, None
-        sending.payloads.clear()
-        sending.patience = min(sending.patience * 2, _MOST_SECONDS)
-        self._send()
 
     # --- up -------------------------------------------------------------------------------------
 
@@ -275,7 +253,7 @@ class SimulatedGateway:
             agent_version="simulated",
             time=datetime.now(UTC),
             lanes={
-                lane.value: box.hello(self._trouble if lane is Lane.FACTS else "")
+                lane.value: box.hello(self._sending.trouble if lane is Lane.FACTS else "")
                 for lane, box in self._outboxes.items()
             },
             streams=self._streams.cursors,
@@ -295,24 +273,6 @@ class SimulatedGateway:
             ),
         )  # fmt: skip
         self._beat_due = time.monotonic() + self._world.heartbeat_seconds
-
-    def _send(self) -> None:
-        """Send what is new, a bounded amount ahead of the acknowledgements."""
-        sending, figures = self._sending, self._world.figures
-        while sending is not None and sending.sent - self._outbox.acked < MAX_AHEAD:
-            sent = self._outbox.batch(sending.sent, self._world.rows_at_once)
-            if sent is None or not self._publish(Up.FACTS, sent.payload):
-                return
-            now = time.monotonic()
-            sending.sent = sent.last
-            sending.payloads.append((sent.last, now))
-            if sending.due is None:
-                sending.due = now + sending.patience
-                self._is_due(sending.due)
-            figures.messages += 1
-            figures.sent += sent.last - sent.first + 1
-            figures.again += max(0, min(self._high, sent.last) - sent.first + 1)
-            self._high = max(self._high, sent.last)
 
     # --- down -----------------------------------------------------------------------------------
 
@@ -356,7 +316,7 @@ class SimulatedGateway:
             if what is Down.HELLO:
                 self._on_hello(codec.from_plain(HelloAnswer, plain))
             elif what is Down.ACK:
-                self._on_ack(codec.from_plain(Ack, plain))
+                self._sending.on_ack(codec.from_plain(Ack, plain))
             elif what is Down.FEED:
                 self._on_page(codec.from_plain(FeedPage, plain))
             else:
@@ -371,71 +331,14 @@ class SimulatedGateway:
             return  # The answer to an earlier Hello.
         if answer.hello_id:
             self._hello_due = None
-            self._primary_epoch = answer.primary_epoch
+            self._commands.primary_epoch = answer.primary_epoch
             if answer.signing_keys:
                 self._verifier = Verifier(answer.signing_keys)
-            if mark := answer.lanes.get(Lane.FACTS.value):
-                self._on_mark(mark)
+            mark = answer.lanes.get(Lane.FACTS.value)
+            if mark is not None and self._sending.on_mark(mark):
+                self._was_connected = True
         for ask in self._streams.compare(answer.streams):
             self._ask(ask)
-
-    def _on_mark(self, mark: hello.LaneMark) -> None:
-        outbox = self._outbox
-        if mark.action is LaneAction.PARKED:
-            self._world.figures.on_error(f"parked: {mark.says}")
-            self._set_sending(None)
-        elif mark.action is LaneAction.NEW_EPOCH or mark.epoch != outbox.epoch:
-            self._world.figures.on_error(f"new epoch: {mark.says or self._trouble}")
-            outbox.begin_anew(self._trouble or "behind", mark.home_epoch or 0)
-            self._trouble, self._high = "", 0
-            self._say_hello_soon()
-        elif not outbox.knows(mark.upto_seq):
-            self._cannot_go_on("pruned")
-        elif mark.chain is not None and outbox.chain_at(mark.upto_seq).hex() != mark.chain:
-            self._cannot_go_on("forked")
-        else:
-            self._trouble = ""
-            self._note(mark.upto_seq)
-            self._go_on(_Sending(mark.upto_seq))
-
-    def _cannot_go_on(self, trouble: str) -> None:
-        self._world.figures.on_error(f"trouble: {trouble}")
-        self._trouble = trouble
-        self._set_sending(None)
-        self._say_hello_soon()
-
-    def _go_on(self, sending: _Sending) -> None:
-        self._was_connected = True
-        if self._lost_at is not None:
-            self._world.figures.back_latency.add(time.monotonic() - self._lost_at)
-            self._lost_at = None
-        self._set_sending(sending)
-        self._send()
-
-    def _on_ack(self, ack: Ack) -> None:
-        sending = self._sending
-        if sending is None or ack.lane is not Lane.FACTS:
-            return
-        if ack.epoch != self._outbox.epoch or ack.want == 0:
-            self._set_sending(None)
-            self._say_hello_soon()
-            return
-        now = time.monotonic()
-        while sending.payloads and sending.payloads[0][0] <= ack.upto_seq:
-            self._world.figures.ack_latency.add(now - sending.payloads.popleft()[1])
-        if self._note(ack.upto_seq):
-            sending.sent = max(sending.sent, ack.upto_seq)
-            sending.patience = _ACK_SECONDS
-            sending.due = None if sending.sent == self._outbox.acked else now + _ACK_SECONDS
-        if ack.want is not None and ack.want <= sending.sent:
-            sending.sent = max(self._outbox.acked, ack.want - 1)
-            sending.payloads.clear()
-        self._send()
-
-    def _note(self, upto: int) -> int:
-        count = self._outbox.acknowledge(upto)
-        self._world.figures.acked += count
-        return count
 
     def _on_page(self, page: FeedPage) -> None:
         figures, now = self._world.figures, time.time()
@@ -452,24 +355,7 @@ class SimulatedGateway:
             self._streams.not_asked(ask.stream)
 
     def _on_command(self, command: Command) -> None:
-        """Answer a command; a simulated gateway carries nothing out but the diagnosis."""
-        now = datetime.now(UTC)
-        if command.id in self._commands:
-            return
-        self._commands.append(command.id)
-        self._world.figures.commands += 1
-        states: list[CommandState]
-        if (
-            command.gateway_id != self.identity.gateway_id
-            or command.primary_epoch != self._primary_epoch
-            or now >= command.expires_at
-        ):
-            states = [CommandState.REJECTED]
-        elif command.kind.value == "gateway.diagnose":
-            states = [CommandState.IN_PROGRESS, CommandState.SUCCEEDED]
-        else:
-            states = [CommandState.IN_PROGRESS, CommandState.FAILED]
-        self.tell(
-            CommandReported(command.id, state.value, now, message="this gateway is simulated")
-            for state in states
-        )
+        answer = self._commands.answer(command)
+        if answer is not None:
+            self._world.figures.commands += 1
+            self.tell(answer)

@@ -12,23 +12,18 @@ outbox exactly if what it tells was committed.
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
-from edge_agent.jobs.outbox_tables import SEQ_BITS, lane_span, place
+from edge_agent.jobs.outbox_lanes import Predecessor, base_of, chain_start, find_lane, open_lane
+from edge_agent.jobs.outbox_tables import SEQ_BITS
 from shared import clock
 from shared.ids import GatewayId
 from shared.messages import codec, envelope
 from shared.messages.envelope import Lane
 from shared.messages.events import Fact
-
-KEPT_FOR: Final = timedelta(days=30)
-KEPT_BYTES: Final = 256 * 1024 * 1024  # acknowledged rows
-TELEMETRY_BYTES: Final = 16 * 1024 * 1024  # rows that wait, before the oldest are given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +36,6 @@ class LaneState:
     chain: bytes
     acked: int
     floor: int  # the lowest seq of this epoch that is still kept
-
-
-@dataclass(frozen=True, slots=True)
-class Predecessor:
-    """The epoch before this one, and where this database left it."""
-
-    epoch: str
-    seq: int
-    chain: bytes
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +80,7 @@ def append_drafts(
     connection: sqlite3.Connection, drafts: Sequence[Draft], lane: Lane = Lane.FACTS
 ) -> int:
     """Queue facts in the caller's transaction, in their order; returns the last one's seq."""
-    found = _find_lane(connection, lane) or _open_lane(connection, lane)
+    found = find_lane(connection, lane) or open_lane(connection, lane)
     chain, rows = found.chain, []
     for seq, waiting_draft in enumerate(drafts, start=found.next_seq):
         row = envelope.number_row(waiting_draft.row, seq)
@@ -116,13 +101,13 @@ def identify(connection: sqlite3.Connection, gateway_id: GatewayId) -> None:
         return
     connection.execute("INSERT OR REPLACE INTO outbox_identity VALUES (1, ?)", (gateway_id,))
     for lane in Lane:
-        if _find_lane(connection, lane) is not None:
+        if find_lane(connection, lane) is not None:
             new_epoch(connection, lane, why="identity")
 
 
 def lane_state(connection: sqlite3.Connection, lane: Lane) -> LaneState:
     """Tell where the lane stands; gives it its first epoch where it has none."""
-    found = _find_lane(connection, lane) or _open_lane(connection, lane)
+    found = find_lane(connection, lane) or open_lane(connection, lane)
     row = connection.execute(
         "SELECT min(id) FROM outbox_rows WHERE id > ? AND id < ?", found.span()
     ).fetchone()
@@ -150,11 +135,11 @@ def knows_epoch(connection: sqlite3.Connection, lane: Lane, epoch: str) -> bool:
 def chain_at(connection: sqlite3.Connection, lane: Lane, epoch: str, seq: int) -> bytes | None:
     """Tell the chain after ``seq``; None where that row is not (or no longer) here."""
     if seq == 0:
-        return _chain_start(connection, lane, epoch)
-    found = _find_lane(connection, lane)
+        return chain_start(connection, lane, epoch)
+    found = find_lane(connection, lane)
     if found is not None and found.epoch == epoch and found.acked == seq:
         return found.acked_chain
-    base = _base(connection, lane, epoch)
+    base = base_of(connection, lane, epoch)
     if base is None:
         return None
     row = connection.execute("SELECT chain FROM outbox_rows WHERE id = ?", (base + seq,)).fetchone()
@@ -172,11 +157,11 @@ def unsent(
 ) -> Run | None:
     """Take the next rows after seq ``after`` of an epoch (the present one unless named)."""
     if epoch is None:
-        found = _find_lane(connection, lane)
+        found = find_lane(connection, lane)
         if found is None:
             return None
         epoch = found.epoch
-    base = _base(connection, lane, epoch)
+    base = base_of(connection, lane, epoch)
     if base is None:
         return None
     rows = connection.execute(
@@ -224,7 +209,7 @@ def new_epoch(
     other rows of the same revisions of the same jobs, from the time that this database does not
     remember; what happened here comes after them, under this number.
     """
-    old = _find_lane(connection, lane) or _open_lane(connection, lane)
+    old = find_lane(connection, lane) or open_lane(connection, lane)
     left_at = old.acked if after is None else after
     left_chain = chain_at(connection, lane, old.epoch, left_at) or bytes(32)
     after_it = (old.base + left_at, old.span()[1])
@@ -236,7 +221,7 @@ def new_epoch(
     ]
     connection.execute("DELETE FROM outbox_rows WHERE id > ? AND id < ?", after_it)
     left = Predecessor(old.epoch, left_at, left_chain, why)
-    epoch = _open_lane(connection, lane, left).epoch
+    epoch = open_lane(connection, lane, left).epoch
     drafts = []
     for row in pending:
         text = json.loads(row)
@@ -250,7 +235,7 @@ def new_epoch(
 
 def untold(connection: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
     """Read the bodies of the facts of a kind that the primary has not acknowledged."""
-    found = _find_lane(connection, Lane.FACTS)
+    found = find_lane(connection, Lane.FACTS)
     if found is None:
         return []
     rows = connection.execute(
@@ -263,112 +248,8 @@ def untold(connection: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
 
 def waiting(connection: sqlite3.Connection, lane: Lane) -> int:
     """Count the rows that the primary has not acknowledged."""
-    found = _find_lane(connection, lane)
+    found = find_lane(connection, lane)
     return 0 if found is None else found.next_seq - 1 - found.acked
-
-
-def prune(
-    connection: sqlite3.Connection,
-    now: datetime,
-    *,
-    kept_bytes: int = KEPT_BYTES,
-    telemetry_bytes: int = TELEMETRY_BYTES,
-) -> int:
-    """Erase what is prunable, at once; returns how many rows went."""
-    ids = prunable(connection, now, kept_bytes=kept_bytes, telemetry_bytes=telemetry_bytes)
-    return erase(connection, ids)
-
-
-def prunable(
-    connection: sqlite3.Connection,
-    now: datetime,
-    *,
-    kept_bytes: int = KEPT_BYTES,
-    telemetry_bytes: int = TELEMETRY_BYTES,
-) -> list[int]:
-    """Find acknowledged rows that are too old or too many, and telemetry that has no room.
-
-    Looks at every row that is kept: not for the event loop. The oldest come first.
-    """
-    before = clock.to_wire(now - KEPT_FOR)
-    found: set[int] = set()
-    for lane in Lane:
-        row = _find_lane(connection, lane)
-        if row is None:
-            continue
-        settled, mine = _settled(lane, row)
-        old = connection.execute(
-            f"SELECT id FROM outbox_rows WHERE {settled} AND at < ?",  # noqa: S608
-            (*mine, before),
-        )
-        found |= {each[0] for each in old}
-        found |= _beyond(connection, settled, mine, kept_bytes)
-        if lane is Lane.TELEMETRY:
-            span = lane_span(lane)
-            found |= _beyond(connection, "id BETWEEN ? AND ?", span, telemetry_bytes)
-    return sorted(found)
-
-
-def erase(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
-    """Erase some of what was found prunable; facts that are not acknowledged are never erased."""
-    chosen = json.dumps(list(ids))
-    gone = 0
-    for lane in Lane:
-        row = _find_lane(connection, lane)
-        if row is None:
-            continue
-        # It is looked at again: since it was found, a primary may have asked for it anew.
-        settled, mine = _settled(lane, row)
-        which = settled if lane is Lane.FACTS else "id BETWEEN ? AND ?"
-        values = mine if lane is Lane.FACTS else lane_span(lane)
-        gone += connection.execute(
-            "DELETE FROM outbox_rows WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
-            f" AND {which}",
-            (chosen, *values),
-        ).rowcount
-    return gone
-
-
-def forget_commands(connection: sqlite3.Connection, now: datetime) -> None:
-    """Erase the log of commands that nobody can repeat any more."""
-    before = clock.to_wire(now - KEPT_FOR)
-    connection.execute("DELETE FROM command_log WHERE at < ?", (before,))
-
-
-def _settled(lane: Lane, row: _Lane) -> tuple[str, tuple[int, ...]]:
-    """Which rows of a lane are acknowledged, as SQL and its values."""
-    low, high = lane_span(lane)
-    where = "id BETWEEN ? AND ? AND (id <= ? OR id > ?)"
-    return where, (low, high, row.base + row.acked, row.span()[1])
-
-
-def _beyond(
-    connection: sqlite3.Connection, which: str, values: Sequence[int], max_bytes: int
-) -> set[int]:
-    """The oldest of the named rows, without which the rest has ``max_bytes`` at most."""
-    found = connection.execute(
-        "SELECT id FROM (SELECT id,"  # noqa: S608
-        f" sum(length(row)) OVER (ORDER BY id DESC) AS newer FROM outbox_rows WHERE {which})"
-        " WHERE newer > ?",
-        (*values, max_bytes),
-    )
-    return {row[0] for row in found}
-
-
-@dataclass(frozen=True, slots=True)
-class _Lane:
-    """The row of ``outbox_lanes``, and where the rows of its epoch are."""
-
-    epoch: str
-    next_seq: int
-    chain: bytes
-    acked: int
-    acked_chain: bytes
-    base: int  # a row's id is this and its seq
-
-    def span(self) -> tuple[int, int]:
-        """Below and above the ids of every row of this epoch."""
-        return self.base, self.base + (1 << SEQ_BITS)
 
 
 def _draft(*, kind: str, entity: str, at: str, body: str) -> Draft:
@@ -376,51 +257,3 @@ def _draft(*, kind: str, entity: str, at: str, body: str) -> Draft:
     if len(row) > envelope.MAX_ROW_BYTES - len(',"seq":}') - SEQ_BITS // 3:
         raise ValueError(f"a {kind} of {len(row)} bytes does not fit the outbox")
     return Draft(at, row)
-
-
-def _base(connection: sqlite3.Connection, lane: Lane, epoch: str) -> int | None:
-    row = connection.execute(
-        "SELECT ordinal FROM outbox_epochs WHERE lane = ? AND epoch = ?", (lane.value, epoch)
-    ).fetchone()
-    return None if row is None else place(lane, row[0])
-
-
-def _find_lane(connection: sqlite3.Connection, lane: Lane) -> _Lane | None:
-    row = connection.execute(
-        "SELECT epoch, next_seq, chain, acked, acked_chain, ordinal"
-        " FROM outbox_lanes JOIN outbox_epochs USING (lane, epoch) WHERE lane = ?",
-        (lane.value,),
-    ).fetchone()
-    if row is None:
-        return None
-    return _Lane(row[0], row[1], bytes(row[2]), row[3], bytes(row[4]), base=place(lane, row[5]))
-
-
-def _open_lane(
-    connection: sqlite3.Connection, lane: Lane, after: Predecessor | None = None
-) -> _Lane:
-    epoch = secrets.token_hex(16)
-    chain = _chain_start(connection, lane, epoch)
-    ordinal = connection.execute(
-        "SELECT count(*) + 1 FROM outbox_epochs WHERE lane = ?", (lane.value,)
-    ).fetchone()[0]
-    known = (None, None, None, "born") if after is None else _predecessor_columns(after)
-    connection.execute(
-        "INSERT INTO outbox_epochs VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (lane.value, epoch, ordinal, *known),
-    )
-    connection.execute(
-        "INSERT OR REPLACE INTO outbox_lanes (lane, epoch, next_seq, chain, acked, acked_chain)"
-        " VALUES (?, ?, 1, ?, 0, ?)",
-        (lane.value, epoch, chain, chain),
-    )
-    return _Lane(epoch, 1, chain, 0, chain, base=place(lane, ordinal))
-
-
-def _predecessor_columns(after: Predecessor) -> tuple[str, int, bytes, str]:
-    return after.epoch, after.seq, after.chain, after.why
-
-
-def _chain_start(connection: sqlite3.Connection, lane: Lane, epoch: str) -> bytes:
-    row = connection.execute("SELECT gateway_id FROM outbox_identity").fetchone()
-    return envelope.chain_start(GatewayId(row[0] if row else ""), lane, epoch)

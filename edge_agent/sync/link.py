@@ -10,14 +10,12 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from edge_agent import enrolment, renewal
-from edge_agent.enrolment import EnrolmentError, Identity
+from edge_agent.enrolment import Identity
 from edge_agent.jobs import outbox
 from edge_agent.jobs.changes import Changer
 from edge_agent.jobs.store import JobStore
@@ -30,6 +28,8 @@ from edge_agent.sync.greeting import Greeting
 from edge_agent.sync.rehearsal import Rehearsal
 from edge_agent.sync.replica import Replica
 from edge_agent.sync.sender import BeginAnew, Sender
+from edge_agent.sync.upkeep import Pruning, Renewal
+from edge_agent.sync.wire import Events, Wire
 from shared.clock import Clock
 from shared.crypto.signing import SignatureError
 from shared.i18n import gettext as _
@@ -48,17 +48,11 @@ from shared.messages.hello import (
     Running,
 )
 from shared.messages.topics import Down, Up
-from shared.mqtt import Backoff, Connection, Delivery, Options, Will
+from shared.mqtt import Backoff, Delivery
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 30.0
-_WILL_DELAY_SECONDS: Final = 10
-_SESSION_SECONDS: Final = 60
-_PRUNE_SECONDS: Final = 3600.0
-_PRUNE_SLICE: Final = 500  # rows
-_PRUNE_PAUSE_SECONDS: Final = 0.05
-_RENEW_LOOK_SECONDS: Final = 3600.0
 _MAX_WAITING: Final = 400
 _AGAIN_SECONDS: Final = 5.0
 _PARKED_BEATS: Final = 2
@@ -114,12 +108,24 @@ class Link:
         )
         self._commands = Commands(parts.store, self._gateway_id, parts.acts, self.primary_now)
         self._news = asyncio.Event()
-        self._connection: Connection | None = None
         self._is_connected = False
-        self._uses_next = False
+        self._wire = Wire(
+            lambda: self._identity,
+            self._boot_id,
+            (parts.broker_host, parts.broker_port),
+            parts.backoff,
+            Events(self._take, self._came_up, self._went_down, self._was_not_heard),
+        )
+        self._renewal = Renewal(
+            lambda: self._identity,
+            parts.primary_url,
+            self.primary_now,
+            self._is_silent,
+            self._wire.reconnect,
+        )
+        self.pruning = Pruning(parts.store, parts.clock)
         if parts.rehearsal is not None:
             parts.rehearsal.on_change(self._on_rehearsal)
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- what others ask ------------------------------------------------------------------------
 
@@ -166,7 +172,6 @@ class Link:
 
     async def run(self) -> None:
         """Keep the line until cancelled; whatever goes wrong with it, the gateway goes on."""
-        self._loop = asyncio.get_running_loop()
         log.info("this start of the agent is known to the primary as box %s", self._boot_id[:8])
         for sender in self._senders.values():
             self._parts.store.on_facts(sender.wake)
@@ -181,8 +186,7 @@ class Link:
     async def _run_once(self) -> None:
         await self._parts.store.submit(self._identify)
         await self._commands.recover()
-        self._connection = self._make_connection()
-        self._connection.start()
+        self._wire.start()
         try:
             async with asyncio.TaskGroup() as group:
                 for lane, sender in self._senders.items():
@@ -191,55 +195,15 @@ class Link:
                 group.create_task(self._handle_forever(self._pages), name="feed pages")
                 group.create_task(self._greeting.run(), name="hello")
                 group.create_task(self._beat_forever(), name="heartbeat")
-                group.create_task(self._renew_forever(), name="certificate")
-                group.create_task(self._prune_forever(), name="outbox retention")
+                group.create_task(self._renewal.run(), name="certificate")
+                group.create_task(self.pruning.run(), name="outbox retention")
         finally:
-            # Who ends politely has no will: so it says itself that it is gone.
-            self._say(Up.PRESENCE, self._gone())
-            await asyncio.to_thread(self._connection.stop)
+            await self._wire.stop(says_so=not self._is_silent())
 
     def _identify(self, tx: Transaction) -> None:
         outbox.identify(tx.connection, self._gateway_id)
         for lane in Lane:
             outbox.lane_state(tx.connection, lane)
-
-    def _make_connection(self) -> Connection:
-        return Connection(
-            Options(
-                client_id=self._gateway_id,
-                host=self._parts.broker_host,
-                port=self._parts.broker_port,
-                subscriptions=tuple(topics.down(self._gateway_id, what) for what in Down),
-                will=Will(
-                    topics.up(self._gateway_id, Up.PRESENCE),
-                    codec.dumps(codec.to_plain(self._gone())),
-                    _WILL_DELAY_SECONDS,
-                ),
-                session_expiry_seconds=_SESSION_SECONDS,
-            ),
-            self._tls,
-            on_message=self._on_message,
-            on_up=self._on_up,
-            on_down=lambda says: self._soon(lambda: self._went_down(says)),
-            on_unheard=lambda: self._soon(self._was_not_heard),
-            backoff=self._parts.backoff,
-        )
-
-    def _gone(self) -> Presence:
-        return Presence(hello.VERSION, PresenceState.GONE, self._boot_id)
-
-    def _tls(self) -> ssl.SSLContext:
-        """Make the context of one attempt: a renewed certificate and the old one take turns."""
-        self._uses_next = self._identity.has_next and not self._uses_next
-        return self._identity.tls(with_next=self._uses_next)
-
-    def _soon(self, act: Callable[[], None]) -> None:
-        """Run something on the loop; called by the connection's thread."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(act)
-
-    def _on_message(self, delivery: Delivery) -> None:
-        self._soon(lambda: self._take(delivery))
 
     def _take(self, delivery: Delivery) -> None:
         is_command = delivery.topic == topics.down(self._gateway_id, Down.COMMAND)
@@ -251,11 +215,6 @@ class Link:
             (self._pages if is_page else self._inbox).put_nowait(delivery)
         except asyncio.QueueFull:
             delivery.done()  # Pages and acknowledgements come again when we ask.
-
-    def _on_up(self) -> None:
-        with_next = self._uses_next  # of this connection: the next attempt uses the other one
-        self._soon(lambda: self._settle_renewal(with_next=with_next))
-        self._soon(self._came_up)
 
     def _came_up(self) -> None:
         self._is_connected = True
@@ -286,14 +245,10 @@ class Link:
         return lambda payload: self._publish(what, payload)
 
     def _publish(self, what: Up, payload: bytes) -> bool:
-        connection = self._connection
-        if self._is_silent():
-            return False
-        topic = topics.up(self._gateway_id, what)
-        return connection is not None and connection.publish(topic, payload)
+        return not self._is_silent() and self._wire.publish(what, payload)
 
     def _say(self, what: Up, message: Any) -> bool:
-        return self._publish(what, codec.dumps(codec.to_plain(message)))
+        return not self._is_silent() and self._wire.say(what, message)
 
     def _ask(self, ask: FeedAsk) -> bool:
         return self._say(Up.FEED, ask)
@@ -419,53 +374,3 @@ class Link:
             self._identity = self._identity.trust(keys)
             self._verifier = self._identity.verifier()
             log.info("the primary has other signing keys now")
-
-    # --- upkeep ---------------------------------------------------------------------------------
-
-    async def _renew_forever(self) -> None:
-        while True:
-            is_due = enrolment.renewal_is_due(self._identity, self.primary_now())
-            if is_due and not self._is_silent():
-                await self._renew()
-            await asyncio.sleep(_RENEW_LOOK_SECONDS)
-
-    def _settle_renewal(self, *, with_next: bool) -> None:
-        """The broker let us in: with the new certificate the old one goes, and the other way."""
-        if not self._identity.has_next:
-            return
-        if with_next:
-            renewal.promote(self._identity.folder)
-            log.info("the new certificate is in use, until %s", self._identity.expires_at)
-        else:
-            renewal.discard(self._identity.folder)
-            log.warning("no connection with the renewed certificate; the old one stays in use")
-
-    async def _renew(self) -> None:
-        try:
-            await enrolment.renew(self._identity, self._parts.primary_url)
-        except EnrolmentError as error:
-            log.warning("the certificate could not be renewed: %s", error)
-            return
-        log.info("a new certificate is there; it is tried now")
-        if self._connection is not None:
-            self._connection.reconnect()
-
-    async def _prune_forever(self) -> None:
-        while True:
-            await asyncio.sleep(_PRUNE_SECONDS)
-            await self.prune()
-
-    async def prune(self) -> int:
-        """Erase what is over, a slice at a time: intake and printers come between."""
-        store, now = self._parts.store, self._parts.clock.now()
-        await store.submit(lambda tx: outbox.forget_commands(tx.connection, now))
-        ids = await store.read(lambda c: outbox.prunable(c, now))
-        gone = 0
-        for first in range(0, len(ids), _PRUNE_SLICE):
-            gone += await store.submit(_eraser(ids[first : first + _PRUNE_SLICE]))
-            await asyncio.sleep(_PRUNE_PAUSE_SECONDS)
-        return gone
-
-
-def _eraser(ids: list[int]) -> Callable[[Transaction], int]:
-    return lambda tx: outbox.erase(tx.connection, ids)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.jobs import outbox, outbox_tables, schema
+from edge_agent.jobs import outbox, outbox_lanes, outbox_pruning, outbox_tables, schema
 from shared.ids import AccountId, GatewayId, JobId, new_id
 from shared.job_states import JobState
 from shared.messages import envelope
@@ -104,7 +104,7 @@ def test_a_new_epoch_takes_what_was_not_acknowledged_with_it(
     assert events(connection) == ["two", "three"]
     assert events(connection, epoch=old.epoch) == ["one"]
     left = outbox.predecessor(connection, Lane.FACTS, epoch)
-    assert left == outbox.Predecessor(old.epoch, 1, chain or b"", "behind")
+    assert left == outbox_lanes.Predecessor(old.epoch, 1, chain or b"", "behind")
 
 
 def test_rows_that_go_under_a_new_epoch_count_from_the_home_epoch_that_was_given_out(
@@ -137,7 +137,7 @@ def test_pruning_erases_old_acknowledged_rows_and_no_others(
         outbox.append(connection, a_fact(name, NOW - timedelta(days=31)))
     epoch = outbox.lane_state(connection, Lane.FACTS).epoch
     outbox.acknowledge(connection, Lane.FACTS, epoch, 1)
-    assert outbox.prune(connection, NOW) == 1
+    assert outbox_pruning.prune(connection, NOW) == 1
     run = outbox.unsent(connection, Lane.FACTS, after=1)
     assert run is not None
     assert events(connection) == ["old and not told"]
@@ -151,7 +151,7 @@ def test_acknowledged_rows_are_bounded_in_bytes(connection: sqlite3.Connection) 
         outbox.append(connection, a_fact())
     epoch = outbox.lane_state(connection, Lane.FACTS).epoch
     outbox.acknowledge(connection, Lane.FACTS, epoch, 40)
-    assert outbox.prune(connection, NOW, kept_bytes=0) == 40
+    assert outbox_pruning.prune(connection, NOW, kept_bytes=0) == 40
     assert outbox.waiting(connection, Lane.FACTS) == 10
 
 
@@ -161,17 +161,19 @@ def test_what_is_asked_for_anew_meanwhile_is_not_erased(connection: sqlite3.Conn
         outbox.append(connection, a_fact("old", NOW - timedelta(days=31)))
     epoch = outbox.lane_state(connection, Lane.FACTS).epoch
     outbox.acknowledge(connection, Lane.FACTS, epoch, 4)
-    found = outbox.prunable(connection, NOW)
+    found = outbox_pruning.prunable(connection, NOW)
     assert len(found) == 4
     outbox.append(connection, a_fact("new"))
-    assert outbox.erase(connection, [*found, found[-1] + 1]) == 4  # The last is not acknowledged.
+    assert (
+        outbox_pruning.erase(connection, [*found, found[-1] + 1]) == 4
+    )  # The last is not acknowledged.
     assert events(connection) == ["new"]
 
 
 def test_telemetry_gives_up_its_oldest_and_leaves_a_gap(connection: sqlite3.Connection) -> None:
     for _ in range(50):
         outbox.append(connection, a_fact(), Lane.TELEMETRY)
-    outbox.prune(connection, NOW, telemetry_bytes=4_000)
+    outbox_pruning.prune(connection, NOW, telemetry_bytes=4_000)
     run = outbox.unsent(connection, Lane.TELEMETRY, after=0)
     assert run is not None
     assert run.first > 1

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from control_plane.audit.models import AuditEvent
 from control_plane.ingest import parking
 from control_plane.ingest.models import LaneMark
-from edge_agent.jobs import outbox
+from edge_agent.jobs import outbox, outbox_pruning
 from shared.ids import new_id
 from shared.messages.envelope import Lane
 from shared.messages.events import AuditRecorded
@@ -262,7 +262,7 @@ async def test_telemetry_that_was_given_up_leaves_a_hole_and_goes_on(
             for name in names(0, 50):
                 fact = AuditRecorded(new_id(), name, "ok", CLOCK.now())
                 outbox.append(tx.connection, fact, Lane.TELEMETRY)
-            outbox.prune(tx.connection, CLOCK.now(), telemetry_bytes=3_000)
+            outbox_pruning.prune(tx.connection, CLOCK.now(), telemetry_bytes=3_000)
 
         await box.store.submit(work)
         box.link._senders[Lane.TELEMETRY].wake()
