@@ -97,8 +97,8 @@ def together(session: Session) -> Iterator[None]:
     try:
         yield
         rows = waiting[-1]
-        if rows and len(waiting) == 1:
-            repository.lock_chains(session, {row.tenant for row in rows})
+        is_whole = len(waiting) == 1
+        chains = repository.lock_chains(session, {row.tenant for row in rows}) if is_whole else {}
     except BaseException:
         waiting.pop()
         raise
@@ -107,8 +107,13 @@ def together(session: Session) -> Iterator[None]:
         waiting[-1].extend(rows)
         return
     for row in rows:
-        _link(session, row)
+        chain = chains[row.tenant]
+        chain.seq += 1
+        row.seq, row.previous = chain.seq, chain.head
+        row.hash = chain.head = link_hash(row)
     if rows:
+        repository.move_chains(session, list(chains.values()))
+        session.add_all(rows)
         session.flush()
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -104,3 +104,15 @@ def mark_all_used(session: Session, uses: Iterable[AuditRecorded]) -> None:
         if (use := mine.get((account_id, card_id)))
     ]
     bulk.update(session, Card, used, newer_by=("last_used_at",))
+
+
+def holders(session: Session, account_id: AccountId, hashes: Collection[str]) -> dict[str, UserId]:
+    """Tell whose the cards in use with these hashes are."""
+    rows = session.execute(
+        select(Card.card_hash, Card.user_id).where(
+            Card.account_id == account_id,
+            Card.revoked_at.is_(None),
+            bulk.among(session, Card.card_hash, hashes),
+        )
+    )
+    return {row.card_hash: row.user_id for row in rows}

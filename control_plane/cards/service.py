@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy.orm import Session
 
 from control_plane import tenants
@@ -46,10 +48,7 @@ def create(
     if find_by_number(session, account_id, new.number, vault=vault):
         raise ConflictError("somebody has this card", "number")
     card = add(session, account_id, CardId(new_id()), new.user_id, canonical, vault=vault)
-    audit.record(
-        session, tenants.account(account_id), "card.added", by, subject_kind="card",
-        subject_id=card.id, detail={"user_id": card.user_id, "last4": card.last4},
-    )  # fmt: skip
+    _record_added(session, card, by)
     return card
 
 
@@ -65,7 +64,56 @@ def add(
 ) -> Card:
     """Add a card that nobody has to a person of the account; gateways hear of it at once."""
     key = secrets.get_secret(session, vault, account_id, secrets.CARD_HMAC)
-    card = Card(
+    card = _card(account_id, card_id, user_id, number, key=key, vault=vault)
+    card.enrolled_printer_id = enrolled_printer_id
+    session.add(card)
+    session.flush()
+    feed.publish(session, account_stream(account_id), record_of(card))
+    return card
+
+
+def holders(
+    session: Session, account_id: AccountId, numbers: Iterable[cards.Card], *, vault: Vault
+) -> dict[cards.Card, UserId]:
+    """Tell who has which of these cards, of those that somebody has."""
+    key = secrets.get_secret(session, vault, account_id, secrets.CARD_HMAC)
+    by_hash = {cards.card_hash(key.secret, number): number for number in numbers}
+    found = repository.holders(session, account_id, by_hash)
+    return {by_hash[card_hash]: user_id for card_hash, user_id in found.items()}
+
+
+def give_all(
+    session: Session,
+    account_id: AccountId,
+    given: Iterable[tuple[UserId, cards.Card]],
+    by: Actor,
+    *,
+    vault: Vault,
+) -> None:
+    """Give people of the account cards that nobody has, in as many statements as for one."""
+    key = secrets.get_secret(session, vault, account_id, secrets.CARD_HMAC)
+    made = [
+        _card(account_id, CardId(new_id()), user_id, number, key=key, vault=vault)
+        for user_id, number in given
+    ]
+    session.add_all(made)
+    session.flush()
+    feed.publish_all(session, account_stream(account_id), map(record_of, made))
+    with audit.together(session):
+        for card in made:
+            _record_added(session, card, by)
+
+
+def _card(
+    account_id: AccountId,
+    card_id: CardId,
+    user_id: UserId,
+    number: cards.Card,
+    *,
+    key: secrets.OpenSecret,
+    vault: Vault,
+) -> Card:
+    return Card(
         id=card_id,
         account_id=account_id,
         user_id=user_id,
@@ -74,12 +122,14 @@ def add(
         hash_key_version=key.version,
         form_version=cards.FORM_VERSION,
         sealed_number=vault.seal(number.hex.encode(), _context(account_id, card_id)),
-        enrolled_printer_id=enrolled_printer_id,
     )
-    session.add(card)
-    session.flush()
-    feed.publish(session, account_stream(account_id), record_of(card))
-    return card
+
+
+def _record_added(session: Session, card: Card, by: Actor) -> None:
+    audit.record(
+        session, tenants.account(card.account_id), "card.added", by, subject_kind="card",
+        subject_id=card.id, detail={"user_id": card.user_id, "last4": card.last4},
+    )  # fmt: skip
 
 
 def get_card(session: Session, account_id: AccountId, card_id: CardId) -> Card:

@@ -23,12 +23,6 @@ def find_role(session: Session, tenant: Tenant, role_id: str) -> Role | None:
     ).one_or_none()
 
 
-def find_built_in(session: Session, tenant: Tenant, built_in: str) -> Role | None:
-    return session.scalars(
-        select(Role).where(Role.tenant == str(tenant), Role.built_in == built_in)
-    ).one_or_none()
-
-
 def roles_of_user(session: Session, tenant: Tenant, user_id: UserId) -> Sequence[Role]:
     return session.scalars(
         select(Role)
@@ -70,4 +64,10 @@ def count_users(session: Session, tenant: Tenant, built_in: str) -> int:
 def set_user_roles(session: Session, user_id: UserId, role_ids: Sequence[str]) -> None:
     session.execute(delete(UserRole).where(UserRole.user_id == user_id))
     session.add_all(UserRole(user_id=user_id, role_id=role_id) for role_id in role_ids)
+    session.flush()
+
+
+def add_user_roles(session: Session, pairs: Sequence[tuple[UserId, str]]) -> None:
+    """Give roles to people who have none of them yet."""
+    session.add_all(UserRole(user_id=user_id, role_id=role_id) for user_id, role_id in pairs)
     session.flush()

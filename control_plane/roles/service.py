@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -125,7 +125,7 @@ def assign(
         ForbiddenError: It holds a permission that its giver has not.
         ConflictError: Nobody would be owner any more.
     """
-    chosen = [_find(session, tenant, key) for key in dict.fromkeys(keys)]
+    chosen = choose(list_roles(session, tenant), keys, None)
     held = repository.roles_of_user(session, tenant, user_id)
     if may is not None:
         # Taking a role away is power over its holder as much as giving it.
@@ -135,6 +135,34 @@ def assign(
     if was_owner and not repository.count_users(session, tenant, "owner"):
         raise ConflictError("somebody must stay owner", "roles")
     return chosen
+
+
+def choose(
+    known: Sequence[Role], keys: Iterable[str], may: frozenset[Permission] | None
+) -> Sequence[Role]:
+    """Choose roles of a tenant by built-in key or id; ``may`` bounds what their giver can give.
+
+    Raises:
+        InvalidError: There is no such role.
+        ForbiddenError: It holds a permission that its giver has not.
+    """
+    by_key = {role.id: role for role in known} | {
+        role.built_in: role for role in known if role.built_in
+    }
+    chosen = []
+    for key in dict.fromkeys(keys):
+        if key not in by_key:
+            raise InvalidError("roles", "there is no role %(role)r", role=key)
+        chosen.append(by_key[key])
+    if may is not None:
+        _check_may_give(may, _permissions(chosen))
+    return chosen
+
+
+def give_to_new(session: Session, given: Mapping[UserId, Sequence[Role]]) -> None:
+    """Give people their first roles, in one statement."""
+    pairs = [(user_id, role.id) for user_id, roles in given.items() for role in roles]
+    repository.add_user_roles(session, pairs)
 
 
 def check_owner_remains(session: Session, tenant: Tenant) -> None:
@@ -151,15 +179,6 @@ def is_owner(session: Session, tenant: Tenant, user_id: UserId) -> bool:
     return any(
         role.built_in == "owner" for role in repository.roles_of_user(session, tenant, user_id)
     )
-
-
-def _find(session: Session, tenant: Tenant, key: str) -> Role:
-    role = repository.find_built_in(session, tenant, key) or repository.find_role(
-        session, tenant, key
-    )
-    if role is None:
-        raise InvalidError("roles", "there is no role %(role)r", role=key)
-    return role
 
 
 def _permissions(roles: Iterable[Role]) -> list[Permission]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sqlalchemy.orm import Session
 
 from control_plane.accounts import secrets as account_secrets
@@ -19,5 +21,11 @@ def pepper(session: Session, vault: Vault, tenant: Tenant) -> bytes:
     ).secret
 
 
-def hashed(session: Session, vault: Vault, tenant: Tenant, secret: str | None) -> str | None:
-    return None if secret is None else hash_password(pepper(session, vault, tenant), secret)
+class Hasher:
+    """Hashes passwords and PINs of one tenant; the pepper is looked up once, if at all."""
+
+    def __init__(self, session: Session, vault: Vault, tenant: Tenant) -> None:
+        self._pepper = cache(lambda: pepper(session, vault, tenant))
+
+    def hashed(self, secret: str | None) -> str | None:
+        return None if secret is None else hash_password(self._pepper(), secret)

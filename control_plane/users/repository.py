@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from control_plane import bulk
 from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.tenants import Tenant
 from control_plane.users.models import User
@@ -28,6 +29,13 @@ def find_by_username(session: Session, tenant: Tenant, username: str) -> User | 
     return session.scalars(
         select(User).where(User.tenant == str(tenant), User.username == username)
     ).one_or_none()
+
+
+def by_usernames(session: Session, tenant: Tenant, names: Collection[str]) -> dict[str, User]:
+    """Find people by their canonical user names, however many."""
+    query = select(User).where(User.tenant == str(tenant))
+    found = session.scalars(query.where(bulk.among(session, User.username, names)))
+    return {user.username: user for user in found}
 
 
 def list_users(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -27,6 +28,7 @@ _SECRET: Final = frozenset({"password", "pin", "roles"})
 
 list_users = repository.list_users
 find_by_username = repository.find_by_username
+by_usernames = repository.by_usernames
 names = repository.names
 usernames = repository.usernames
 count = repository.count
@@ -49,24 +51,52 @@ def create(
     """
     if repository.find_by_username(session, tenant, new.username):
         raise ConflictError("there is a person with this user name", "username")
+    return create_all(session, tenant, [new], by, vault=vault, may=may)[0]
+
+
+def create_all(
+    session: Session,
+    tenant: Tenant,
+    new: Sequence[NewUser],
+    by: Actor,
+    *,
+    vault: Vault,
+    may: frozenset[Permission] | None = None,
+) -> list[User]:
+    """Add people whose names nobody has, in as many statements as for one.
+
+    Raises:
+        InvalidError: There is no such role.
+        ForbiddenError: A role holds a permission that their maker has not.
+    """
+    known = roles.list_roles(session, tenant)
+    given = [roles.choose(known, each.roles, may) for each in new]
+    secrets = passwords.Hasher(session, vault, tenant)
+    made = [_row_of(tenant, each, secrets) for each in new]
+    session.add_all(made)
+    session.flush()
+    roles.give_to_new(session, {user.id: each for user, each in zip(made, given, strict=True)})
+    if tenant.account_id is not None:  # Nobody new is in a group yet.
+        feed.publish_all(session, account_stream(tenant.account_id), map(record_of, made))
+    with audit.together(session):
+        for user, held in zip(made, given, strict=True):
+            audit.record(
+                session, tenant, "user.created", by, subject_kind="user", subject_id=user.id,
+                detail={"username": user.username, "roles": [role.name for role in held]},
+            )  # fmt: skip
+    return made
+
+
+def _row_of(tenant: Tenant, new: NewUser, secrets: passwords.Hasher) -> User:
     plain = new.model_dump(exclude=set(_SECRET))
     plain["display_name"] = new.display_name or new.username
-    user = User(
+    return User(
         id=UserId(new_id()),
         tenant=str(tenant),
-        password_hash=passwords.hashed(session, vault, tenant, new.password),
-        pin_hash=passwords.hashed(session, vault, tenant, new.pin),
+        password_hash=secrets.hashed(new.password),
+        pin_hash=secrets.hashed(new.pin),
         **plain,
     )
-    session.add(user)
-    session.flush()
-    given = roles.assign(session, tenant, user.id, new.roles, may=may)
-    publish(session, tenant, user)
-    audit.record(
-        session, tenant, "user.created", by, subject_kind="user", subject_id=user.id,
-        detail={"username": user.username, "roles": [role.name for role in given]},
-    )  # fmt: skip
-    return user
 
 
 def get_user(session: Session, tenant: Tenant, user_id: UserId) -> User:
@@ -138,11 +168,12 @@ def _apply(
     named = body.model_fields_set - _SECRET
     plain = UserChanges.model_construct(named, **{name: getattr(body, name) for name in named})
     changed = changes.apply(user, plain)
+    secrets = passwords.Hasher(session, vault, tenant)
     if "password" in body.model_fields_set:
-        user.password_hash = passwords.hashed(session, vault, tenant, body.password)
+        user.password_hash = secrets.hashed(body.password)
         changed["password"] = "set" if body.password else "removed"
     if "pin" in body.model_fields_set:
-        user.pin_hash = passwords.hashed(session, vault, tenant, body.pin)
+        user.pin_hash = secrets.hashed(body.pin)
         changed["pin"] = "set" if body.pin else "removed"
     if body.roles is not None:
         given = roles.assign(session, tenant, user.id, body.roles, may=may)
