@@ -166,14 +166,16 @@ class Reception:
     def _may_be_late(self, gateway_id: GatewayId, boot: GatewayBoot, said: Hello) -> bool:
         """Whether an old Hello is only heard late, from a primary that stood still with it.
 
-        A box that is there says another one when it is asked to.
+        A box that is there says another one when it is asked to, and which one was answered so.
         """
         asked = boot.said.get(_ASKED)
         if self._is_newest(gateway_id, boot):
             boot.said = {name: value for name, value in boot.said.items() if name != _ASKED}
             return False
         boot.said = {**boot.said, _ASKED: said.hello_id}
-        return asked in {None, said.hello_id}
+        if said.anew is not None:
+            return asked is None or said.anew != asked
+        return asked in {None, said.hello_id}  # An agent that cannot tell.
 
     def _say_it_anew(self, said: Hello) -> HelloAnswer:
         return HelloAnswer(

@@ -75,6 +75,7 @@ class SimulatedGateway:
         self._was_connected = False
         self._says = ""
         self._hello_id = ""
+        self._anew_after = ""  # the Hello that we were asked to say anew
         self._hello_due: float | None = None
         self._hello_patience = _HELLO_SECONDS
         self._beat_due = 0.0
@@ -257,6 +258,7 @@ class SimulatedGateway:
                 for lane, box in self._outboxes.items()
             },
             streams=self._streams.cursors,
+            anew=self._anew_after,
         )
         self._say(Up.HELLO, said)
         self._beat()
@@ -334,6 +336,9 @@ class SimulatedGateway:
             self._commands.primary_epoch = answer.primary_epoch
             if answer.signing_keys:
                 self._verifier = Verifier(answer.signing_keys)
+            self._anew_after = "" if answer.lanes else answer.hello_id
+            if not answer.lanes:
+                self._say_hello_soon()
             mark = answer.lanes.get(Lane.FACTS.value)
             if mark is not None and self._sending.on_mark(mark):
                 self._was_connected = True

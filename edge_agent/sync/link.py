@@ -97,6 +97,7 @@ class Link:
         self._inbox: asyncio.Queue[Delivery] = asyncio.Queue(_MAX_WAITING)
         self._known_released: tuple[str, ...] = ()
         self._primary_time: tuple[datetime, float] | None = None  # and our monotonic clock then
+        self._anew_after = ""  # the Hello that we were asked to say anew
         self._says = _("The line to the primary has not been up yet.")
         self._is_parked = False
         self._senders = {
@@ -268,6 +269,7 @@ class Link:
             lanes=lanes,
             streams=self._parts.replica.streams(),
             running=self._parts.running(),
+            anew=self._anew_after,
         )
         self._say(Up.HELLO, said)
 
@@ -339,8 +341,10 @@ class Link:
             self._trust(answer.signing_keys)
             if not answer.lanes:
                 # An earlier box of this name spoke last, says the primary: are we really here?
+                self._anew_after = answer.hello_id
                 self._greeting.begin()
                 return
+            self._anew_after = ""
             self._beat()
             self._known_released = answer.known_released
             for name, mark in answer.lanes.items():

@@ -80,6 +80,9 @@ class Hello:
     lanes: Mapping[str, LaneHello]
     streams: Mapping[str, StreamCursor] = field(default_factory=dict)
     running: Running = field(default_factory=Running)
+    # The Hello of this start whose answer asked to say it anew; empty: none did. Only who is there
+    # knows it: without it an old Hello is one that is heard late. None: an agent before this.
+    anew: str | None = None
 
 
 class LaneAction(Enum):

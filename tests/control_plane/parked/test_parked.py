@@ -168,14 +168,15 @@ def test_the_neighbour_sees_and_settles_nothing(site: Site, ada: Desk, cleo: Des
 # --- two boxes ------------------------------------------------------------------------------------
 
 
-def greet(site: Site, boot_id: str, rows: int, hello_id: str = "") -> bool:
+def greet(site: Site, boot_id: str, rows: int, hello_id: str = "", anew: str | None = None) -> bool:
     """Say Hello as one box; tells whether it may go on."""
     gateway_id = GatewayId(site.town.alder.gateway.id)
     start = envelope.chain_start(gateway_id, Lane.FACTS, EPOCH)
     lane = LaneHello(EPOCH, 1, start.hex(), 1)
     if rows:
         lane = LaneHello(EPOCH, rows + 1, "a" * 64, 1)
-    said = Hello(1, hello_id or new_id(), boot_id, "0.1.0", utc_now(), {Lane.FACTS.value: lane})
+    lanes, hello_id = {Lane.FACTS.value: lane}, hello_id or new_id()
+    said = Hello(1, hello_id, boot_id, "0.1.0", utc_now(), lanes, anew=anew)
     with site.parts.database.writing() as session:
         reception = hello.Reception(session, {gateway_id}, saying_hello={gateway_id})
         return not reception.answer(gateway_id, said).is_halted
@@ -204,6 +205,20 @@ def test_an_old_hello_that_is_heard_late_parks_nobody(site: Site) -> None:
     assert not greet(site, "first-start", 0, "of now")  # The twin: a box that is really there.
     assert is_halted(site)
     assert not greet(site, "second-start", 0)
+
+
+def test_however_many_old_hellos_are_heard_late_they_park_nobody(site: Site) -> None:
+    """Two primaries: one stood still with all that the start before had said, each a question."""
+    assert greet(site, "first-start", 0, "first", anew="")
+    assert greet(site, "second-start", 0, anew="")
+    for late in ("second", "third", "second"):
+        assert not greet(site, "first-start", 0, late, anew="")
+    assert not is_halted(site)
+    assert greet(site, "second-start", 0, anew="")
+    # The twin: who heard that answer is really there.
+    assert not greet(site, "first-start", 0, "of now", anew="second")
+    assert is_halted(site)
+    assert not greet(site, "second-start", 0, anew="")
 
 
 def test_a_person_chooses_which_of_two_boxes_is_the_gateway(site: Site, ada: Desk) -> None:

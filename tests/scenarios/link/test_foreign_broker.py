@@ -20,15 +20,20 @@ from control_plane import link as primary_link
 from control_plane.cli import main
 from control_plane.database import Database, sqlite_url
 from control_plane.feed import service as feed
+from control_plane.gateways import service as gateways
 from control_plane.link import Elsewhere
 from control_plane.pki.keys import KeyRing
 from control_plane.schema import migrate
 from control_plane.vault import Vault
 from shared.crypto import authority
 from shared.ids import CardId, UserId, new_id
+from shared.messages import codec, topics
+from shared.messages.hello import Presence, PresenceState
 from shared.messages.records import CardRecord, account_stream
+from shared.messages.topics import Down, Up
 from tests.support.houses import a_town
 from tests.support.line import Primary, a_gateway, until
+from tests.support.strangers import Stranger, a_stranger, foreign_subscriptions
 
 DOCS = Path(__file__).parents[3] / "docs" / "operations.md"
 FOLDER = "/etc/mosquitto/spoolhouse/"
@@ -113,6 +118,71 @@ async def test_facts_go_up_and_changes_come_down(
         with primary.database.writing() as session:
             feed.publish(session, stream, card)
         await until(lambda: box.replica.find(CardRecord, stream, card.id), "the card is known")
+
+
+async def test_a_hostile_gateway_hears_nothing_of_others_and_speaks_for_nobody(
+    primary: Primary, foreign: Foreign, tmp_path: Path
+) -> None:
+    """Mosquitto's rules let anybody ask for any topic; what counts is what comes."""
+    victim = primary.new_gateway("Victim", primary.town.cedar.account.id)
+    attacker = primary.new_gateway("Attacker")
+    ours = primary.enrol(victim, tmp_path / "victim")
+    theirs = primary.enrol(attacker, tmp_path / "attacker")
+    cedar = primary.town.cedar.account.id
+    begun, enough = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def attack() -> Stranger:
+        will = topics.up(attacker.id, Up.PRESENCE)
+        with a_stranger(
+            primary, theirs, port=foreign.port, client_id=victim.id, will=will
+        ) as stranger:
+            for topic in foreign_subscriptions(victim.id):
+                stranger.may_subscribe(topic)
+            for what in Up:
+                assert not stranger.may_publish(topics.up(victim.id, what)), what
+            for said in Down:
+                assert not stranger.may_publish(topics.down(victim.id, said)), said
+            assert not stranger.may_publish(f"{topics.ROOT}/{victim.id}/up/facts/x")
+            # The twin: what is its own, it may.
+            assert stranger.may_publish(topics.up(attacker.id, Up.TELEMETRY), b"noise")
+            loop.call_soon_threadsafe(begun.set)
+            asyncio.run_coroutine_threadsafe(enough.wait(), loop).result(30)
+        return stranger
+
+    async with a_gateway(primary, tmp_path / "victim", ours, broker_port=foreign.port) as box:
+        await box.connected()
+        attacking = asyncio.create_task(asyncio.to_thread(attack))
+        await until(lambda: begun.is_set() or attacking.done(), "it has asked for everything")
+        await box.tell(*(f"seen.{n}" for n in range(60)), account_id=cedar)
+        await box.told()
+        enough.set()
+        stranger = await attacking
+        assert sum(primary.count(f"seen.{n}") for n in range(60)) == 60
+        assert [topic for topic in stranger.heard if attacker.id not in topic] == []
+        assert box.link.health().ok
+
+
+async def test_a_will_about_another_gateway_is_not_spoken_there(
+    primary: Primary, foreign: Foreign, tmp_path: Path
+) -> None:
+    victim, attacker = primary.new_gateway("Victim"), primary.new_gateway("Attacker")
+    ours = primary.enrol(victim, tmp_path / "victim")
+    theirs = primary.enrol(attacker, tmp_path / "attacker")
+    async with a_gateway(primary, tmp_path / "victim", ours, broker_port=foreign.port) as box:
+        await box.connected()
+        boot = box.link._boot_id
+        gone = codec.dumps(codec.to_plain(Presence(1, PresenceState.GONE, boot)))
+        will = topics.up(victim.id, Up.PRESENCE)
+        stranger = Stranger(primary, theirs, port=foreign.port, will=will, will_says=gone)
+        await asyncio.to_thread(stranger.connect)
+        await asyncio.to_thread(stranger.is_in.wait, 3)
+        await asyncio.to_thread(stranger.vanish)
+        # A heartbeat later it is still there; nobody said that it was gone meanwhile.
+        await box.tell("seen.after-the-will")
+        await box.told()
+        with primary.database.reading() as session:
+            assert gateways.states(session, [victim.id])[victim.id].presence == "here"
 
 
 async def test_a_certificate_of_somebody_else_does_not_come_in(

@@ -5,125 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.reasoncodes import ReasonCode
 
 from control_plane import tenants
 from control_plane.gateways import service as gateways
-from edge_agent.enrolment import Identity
 from shared.crypto import authority
 from shared.crypto.authority import Authority
-from shared.ids import GatewayId
-from shared.messages import topics
+from shared.messages import codec, topics
+from shared.messages.hello import Presence, PresenceState
 from shared.messages.topics import Down, Up
 from tests.support.houses import TESTER
 from tests.support.line import CLOCK, Primary, a_gateway, until
-
-
-class Stranger:
-    """A plain MQTT client with a gateway's certificate, and no manners."""
-
-    def __init__(self, primary: Primary, identity: Identity, **options: Any) -> None:
-        self.heard: list[str] = []
-        self.granted: dict[int, bool] = {}
-        self.published: dict[int, bool] = {}
-        self.ends: list[str] = []
-        self.is_in = threading.Event()
-        self._port = primary.link.broker.listeners.port
-        self.client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=options.pop("client_id", "stranger"),
-            protocol=mqtt.MQTTv5,
-        )
-        context = ssl.create_default_context(cafile=str(identity.authority_file))
-        context.load_cert_chain(identity.certificate_file, identity.key_file)
-        self.client.tls_set_context(context)
-        if "will" in options:
-            self.client.will_set(options["will"], b"{}", qos=1, retain=options.get("retain", False))
-        self.client.on_connect = self._on_connect
-        self.client.on_subscribe = self._on_subscribe
-        self.client.on_publish = self._on_publish
-        self.client.on_message = lambda _c, _u, message: self.heard.append(message.topic)
-        self.client.on_disconnect = lambda _c, _u, _f, reason, _p: self.ends.append(str(reason))
-
-    def connect(self) -> Stranger:
-        self.client.connect("127.0.0.1", self._port, keepalive=10)
-        self.client.loop_start()
-        return self
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-    def may_subscribe(self, topic: str) -> bool:
-        mid = self.client.subscribe(topic, 1)[1]
-        _wait(lambda: mid in self.granted)
-        return self.granted[mid or 0]
-
-    def may_publish(self, topic: str, payload: bytes = b"{}", **options: Any) -> bool:
-        sent = self.client.publish(topic, payload, qos=1, **options)
-        _wait(lambda: sent.mid in self.published or self.ends)
-        return self.published.get(sent.mid, False)
-
-    def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
-        if not reason.is_failure:
-            self.is_in.set()
-
-    def _on_subscribe(self, _c: Any, _u: Any, mid: int, codes: Any, _p: Any) -> None:
-        self.granted[mid] = not any(code.is_failure for code in codes)
-
-    def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
-        self.published[mid] = not reason.is_failure
-
-
-def _wait(condition: Any, seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-@contextmanager
-def a_stranger(primary: Primary, identity: Identity, **options: Any) -> Iterator[Stranger]:
-    stranger = Stranger(primary, identity, **options)
-    stranger.connect()
-    assert stranger.is_in.wait(5)
-    try:
-        yield stranger
-    finally:
-        stranger.close()
-
-
-def foreign_subscriptions(primary: Primary, other: GatewayId) -> list[str]:
-    listener = primary.link.listener
-    assert listener is not None
-    own_group = listener._connection.options.subscriptions[0]
-    up = f"{topics.ROOT}/{other}/up/facts"
-    return [
-        "#",
-        "+/+/#",
-        f"{topics.ROOT}/#",
-        f"{topics.ROOT}/+/up/+",
-        topics.every_down(other),
-        *(topics.down(other, what) for what in Down),
-        *(topics.up(other, what) for what in Up),
-        own_group,
-        f"$share/mine/{topics.ROOT}/+/up/+",
-        f"$share/mine/{up}",
-        f"$share/mine/{topics.down(other, Down.COMMAND)}",
-        "$SYS/#",
-        "$CONTROL/#",
-        "$CONTROL/dynamic-security/v1/response",
-    ]
+from tests.support.strangers import Stranger, a_stranger, foreign_subscriptions, own_group
 
 
 async def test_a_stranger_hears_nothing_and_disturbs_nobody(
@@ -140,7 +36,7 @@ async def test_a_stranger_hears_nothing_and_disturbs_nobody(
 
         def attack() -> Stranger:
             with a_stranger(primary, attacker_identity, client_id=victim.id) as stranger:
-                for topic in foreign_subscriptions(primary, victim.id):
+                for topic in (own_group(primary), *foreign_subscriptions(victim.id)):
                     assert not stranger.may_subscribe(topic), topic
                 for what in Up:
                     assert not stranger.may_publish(topics.up(victim.id, what)), what
@@ -174,14 +70,15 @@ async def test_a_will_about_another_gateway_is_not_spoken(primary: Primary, tmp_
     async with a_gateway(primary, tmp_path / "victim", victim_identity) as box:
         await box.connected()
         will = topics.up(victim.id, Up.PRESENCE)
-        stranger = Stranger(primary, attacker_identity, will=will)
+        gone = Presence(1, PresenceState.GONE, box.link._boot_id)  # As if it knew even that.
+        says = codec.dumps(codec.to_plain(gone))
+        stranger = Stranger(primary, attacker_identity, will=will, will_says=says)
         await asyncio.to_thread(stranger.connect)
         await asyncio.to_thread(stranger.is_in.wait, 3)
-        sock = stranger.client.socket()
-        if sock is not None:
-            await asyncio.to_thread(sock.close)
-        await asyncio.sleep(0.5)
-        stranger.client.loop_stop()
+        await asyncio.to_thread(stranger.vanish)
+        # What is told after it was spoken is known after it.
+        await box.tell("seen.after-the-will")
+        await box.told()
         with primary.database.reading() as session:
             state = gateways.states(session, [victim.id])[victim.id]
             assert state.presence == "here"
