@@ -365,9 +365,10 @@ class Link:
         async def begin_anew(why: str, after: int | None) -> None:
             store, now = self._parts.store, self._parts.clock.now()
             new = rollback.NewEpoch(lane, why, after, self._known_released, now, home_epoch)
-            store.home_epoch = await store.submit(
+            counted = await store.submit(
                 lambda tx: rollback.begin_anew(tx, new, self._parts.changer)
             )
+            store.home_epoch = max(store.home_epoch, counted)
             self._greeting.begin()
 
         return begin_anew
