@@ -18,12 +18,16 @@ from control_plane.doctor.findings import Finding, ill, well
 from control_plane.settings import Settings, parse_listen
 from shared.crypto import authority
 from shared.crypto.authority import CertificateError
+from shared.i18n import gettext
+
+_ = gettext
 
 LOW_BYTES: Final = 1024**3
 BUILT_AT: Final = datetime.fromisoformat("2026-11-01T00:00:00+00:00")
 SOON: Final = timedelta(days=30)
 SECONDS: Final = 5.0
 _PRIVATE: Final = 0o077
+_AUTHORITY: Final = "ca.pem"
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -57,46 +61,61 @@ def is_running(state: Path) -> bool:
 
 def _clock() -> Finding:
     now = utc_now()
-    says = f"says {now:%Y-%m-%d %H:%M} UTC"
+    says = _("says %(now)s UTC", now=f"{now:%Y-%m-%d %H:%M}")
     if now < BUILT_AT:
-        return ill("clock", f"{says}, before this program was built", "let NTP set the clock")
-    return well("clock", says)
+        return ill(
+            _("clock"),
+            _("%(says)s, before this program was built", says=says),
+            _("let NTP set the clock"),
+        )
+    return well(_("clock"), says)
 
 
 def _disk(state: Path) -> Finding:
     free = shutil.disk_usage(state).free
-    says = f"{free // 1024**2} MB free in {state}"
+    says = _("%(what)s MB free in %(state)s", what=free // 1024**2, state=state)
     if free <= LOW_BYTES:
-        return ill("disk", says, "make room: jobs' timelines and the audit need it to be written")
-    return well("disk", says)
+        return ill(
+            _("disk"), says, _("make room: jobs' timelines and the audit need it to be written")
+        )
+    return well(_("disk"), says)
 
 
 def _keys(keys: Path) -> Finding:
     found = sorted(keys.glob("*.key")) if keys.is_dir() else []
     if not found:
-        cure = "start the primary once, or bring the folder keys from your backup"
-        return ill("keys", f"there are none in {keys}", cure)
+        cure = _("start the primary once, or bring the folder keys from your backup")
+        return ill(_("keys"), _("there are none in %(keys)s", keys=keys), cure)
     loose = [path.name for path in found if path.stat().st_mode & _PRIVATE]
     if loose:
-        cure = f"chmod 600 them in {keys}, and take them for known: make new ones"
-        return ill("keys", f"others can read {', '.join(loose)}", cure)
-    return well("keys", f"{len(found)}, readable by their owner alone")
+        cure = _("chmod 600 them in %(keys)s, and take them for known: make new ones", keys=keys)
+        return ill(_("keys"), _("others can read %(what)s", what=", ".join(loose)), cure)
+    return well(_("keys"), _("%(what)s, readable by their owner alone", what=len(found)))
 
 
 def _mosquitto(settings: Settings) -> Finding:
     if settings.broker_address:
-        return well("mosquitto", f"not needed: the broker is at {settings.broker_address}")
+        return well(
+            "mosquitto",
+            _(
+                "not needed: the broker is at %(broker_address)s",
+                broker_address=settings.broker_address,
+            ),
+        )
     found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
-        return ill("mosquitto", "is not installed", "apt-get install mosquitto")
+        return ill("mosquitto", _("is not installed"), "apt-get install mosquitto")
     return well("mosquitto", found)
 
 
 def _certificates(settings: Settings) -> Iterator[Finding]:
-    files = {"authority": settings.keys / "ca.pem"}
-    files |= {f"certificate {path.stem}": path for path in sorted(settings.keys.glob("web*.pem"))}
+    files = {_("authority"): settings.keys / _AUTHORITY}
+    files |= {
+        _("certificate %(name)s", name=path.stem): path
+        for path in sorted(settings.keys.glob("web*.pem"))
+    }
     if not settings.broker_address:
-        files["certificate of the broker"] = BrokerFiles(settings.broker).folder / "listener.pem"
+        files[_("certificate of the broker")] = BrokerFiles(settings.broker).folder / "listener.pem"
     for what, path in files.items():
         if path.exists():
             yield _certificate(what, path)
@@ -106,13 +125,17 @@ def _certificate(what: str, path: Path) -> Finding:
     try:
         ends = authority.certificate_from_pem(path.read_bytes()).not_valid_after_utc
     except (OSError, CertificateError) as error:
-        return ill(what, f"{path} cannot be read: {error}", "bring it from your backup")
-    says = f"valid until {ends:%Y-%m-%d}"
+        return ill(
+            what,
+            _("%(path)s cannot be read: %(error)s", path=path, error=error),
+            _("bring it from your backup"),
+        )
+    says = _("valid until %(ends)s", ends=f"{ends:%Y-%m-%d}")
     if ends > utc_now() + SOON:
         return well(what, says)
-    if what == "authority":
-        return ill(what, says, "plan a new authority: every gateway must be enrolled again")
-    return ill(what, says, "restart the primary: it makes itself a new one")
+    if path.name == _AUTHORITY:
+        return ill(what, says, _("plan a new authority: every gateway must be enrolled again"))
+    return ill(what, says, _("restart the primary: it makes itself a new one"))
 
 
 def _name(host: str) -> Finding:
@@ -120,32 +143,41 @@ def _name(host: str) -> Finding:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        cure = f"make {host} known to your name service, or start with another --public-host"
-        return ill("name", f"{host} has no address: {error.strerror}", cure)
+        cure = _(
+            "make %(host)s known to your name service, or start with another --public-host",
+            host=host,
+        )
+        return ill(
+            _("name"),
+            _("%(host)s has no address: %(strerror)s", host=host, strerror=error.strerror),
+            cure,
+        )
     addresses = sorted({str(address[0]) for *_, address in found})
-    return well("name", f"{host} is {', '.join(addresses)}")
+    return well(_("name"), _("%(host)s is %(what)s", host=host, what=", ".join(addresses)))
 
 
 def _primary(state: Path, *, runs: bool) -> Finding:
     if runs:
-        return well("primary", "runs")
-    cure = f"spoolhouse primary --state {state}; its log says why it ended"
-    return ill("primary", "does not run here", cure)
+        return well(_("primary"), _("runs"))
+    cure = _("spoolhouse primary --state %(state)s; its log says why it ended", state=state)
+    return ill(_("primary"), _("does not run here"), cure)
 
 
 def _web(settings: Settings, *, runs: bool) -> Finding:
     where = f"{settings.listen_host}:{settings.listen_port}"
     if not settings.listen_port:
-        return well("web pages", "take any free port")
+        return well(_("web pages"), _("take any free port"))
     if not runs:
-        return _port("web pages", settings.listen_host, settings.listen_port)
+        return _port(_("web pages"), settings.listen_host, settings.listen_port)
     trouble = _handshake(
         settings.listen_host, settings.listen_port, settings.public_host, settings.keys / "ca.pem"
     )
     if trouble:
-        cure = f"see that the primary listens on {where} and no firewall is between"
-        return ill("web pages", f"{where} {trouble}", cure)
-    return well("web pages", f"{where} answers with our certificate")
+        cure = _(
+            "see that the primary listens on %(where)s and no firewall is between", where=where
+        )
+        return ill(_("web pages"), f"{where} {trouble}", cure)
+    return well(_("web pages"), _("%(where)s answers with our certificate", where=where))
 
 
 def _broker(settings: Settings, *, runs: bool) -> Finding:
@@ -155,15 +187,26 @@ def _broker(settings: Settings, *, runs: bool) -> Finding:
         host, port = parse_listen("broker_address", settings.broker_address)
         ca_file = Path(settings.broker_ca) if settings.broker_ca else settings.keys / "ca.pem"
     elif not runs:
-        return _port("broker", host, port)
+        return _port(_("broker"), host, port)
     if not port:
-        return well("broker", "takes any free port")
+        return well(_("broker"), _("takes any free port"))
     name = host if settings.broker_address else settings.public_host
     trouble = _handshake(host, port, name, ca_file)
     if trouble:
-        cure = f"let TCP port {port} of {host} pass the firewall, and see that the broker runs"
-        return ill("broker", f"{host}:{port} {trouble}", cure)
-    return well("broker", f"{host}:{port} answers with a certificate that gateways believe")
+        cure = _(
+            "let TCP port %(port)s of %(host)s pass the firewall, and see that the broker runs",
+            port=port,
+            host=host,
+        )
+        return ill(_("broker"), f"{host}:{port} {trouble}", cure)
+    return well(
+        _("broker"),
+        _(
+            "%(host)s:%(port)s answers with a certificate that gateways believe",
+            host=host,
+            port=port,
+        ),
+    )
 
 
 def _port(what: str, host: str, port: int) -> Finding:
@@ -174,9 +217,21 @@ def _port(what: str, host: str, port: int) -> Finding:
         try:
             probe.bind((host, port))
         except OSError as error:
-            cure = f"end what listens there (ss -ltnp), or choose another address for {what}"
-            return ill(what, f"{host}:{port} cannot be had: {error.strerror}", cure)
-    return well(what, f"{host}:{port} is free")
+            cure = _(
+                "end what listens there (ss -ltnp), or choose another address for %(what)s",
+                what=what,
+            )
+            return ill(
+                what,
+                _(
+                    "%(host)s:%(port)s cannot be had: %(strerror)s",
+                    host=host,
+                    port=port,
+                    strerror=error.strerror,
+                ),
+                cure,
+            )
+    return well(what, _("%(host)s:%(port)s is free", host=host, port=port))
 
 
 def _handshake(host: str, port: int, name: str, ca_file: Path) -> str:
@@ -190,6 +245,9 @@ def _handshake(host: str, port: int, name: str, ca_file: Path) -> str:
         ):
             return ""
     except ssl.SSLCertVerificationError as error:
-        return f"shows a certificate that is not believed: {error.verify_message}"
+        return _(
+            "shows a certificate that is not believed: %(verify_message)s",
+            verify_message=error.verify_message,
+        )
     except (OSError, ValueError) as error:
-        return f"does not answer: {getattr(error, 'strerror', None) or error}"
+        return _("does not answer: %(what)s", what=getattr(error, "strerror", None) or error)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +72,17 @@ def test_every_command_can_write_its_help_in_every_language() -> None:
             for parser in found:
                 assert parser.prog in parser.format_help()
                 assert parser.format_help().count(parser.format_usage().split()[0]) == 1
+
+
+def test_the_doctor_speaks_to_people_in_their_language_and_to_programs_in_one(
+    speak: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    speak.setenv("LANG", "de_DE.UTF-8")
+    missing = ["doctor", "--state", str(tmp_path / "nothing")]
+    assert main(missing) == 1
+    said = capsys.readouterr().out
+    assert f"NEIN Zustandsordner: {tmp_path / 'nothing'} ist nicht da" in said
+    assert "was hilft: den richtigen nennen" in said
+    assert main([*missing, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)["items"]
+    assert found[0]["says"] == f"{tmp_path / 'nothing'} is not there"
