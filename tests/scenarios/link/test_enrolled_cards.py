@@ -38,19 +38,19 @@ def has_key(primary: Primary, box: Box) -> bool:
     return record is not None and record.card_sealing_key is not None
 
 
-async def enrol(primary: Primary, box: Box, user: User) -> CardEnrolled:
+async def enrol(primary: Primary, box: Box, user: User, number: str = NUMBER) -> CardEnrolled:
     """What a terminal does, without the terminal: the fact, and the card that works at once."""
     record, card_id = account_at(primary, box), CardId(new_id())
     assert record is not None
     assert record.card_sealing_key is not None
     account_id, stream = record.id, account_stream(record.id)
-    sealed = sealing.seal(record.card_sealing_key, NUMBER.encode(), context(account_id, card_id))
+    sealed = sealing.seal(record.card_sealing_key, number.encode(), context(account_id, card_id))
     fact = CardEnrolled(
-        card_id, account_id, UserId(user.id), sealed, HASH, NUMBER[-4:], CLOCK.now(),
+        card_id, account_id, UserId(user.id), sealed, HASH, number[-4:], CLOCK.now(),
         PrinterId(primary.town.alder.printer.id),
     )  # fmt: skip
     await box.store.submit(lambda tx: tx.enqueue(fact))
-    lent = CardRecord(card_id, UserId(user.id), HASH, NUMBER[-4:])
+    lent = CardRecord(card_id, UserId(user.id), HASH, number[-4:])
     box.replica.lend(stream, lent, box.replica.generation(stream))
     return fact
 
@@ -71,14 +71,17 @@ async def test_other_gateways_know_it_within_two_seconds(primary: Primary, tmp_p
         for box in (here, there):
             await box.connected()
             await until(lambda box=box: has_key(primary, box), "the account is known")  # type: ignore[misc]
-        began = time.monotonic()
-        fact = await enrol(primary, here, town.ada)
-        await until(lambda: card_at(there, fact), "the other gateway knows the card")
-        took = time.monotonic() - began
-    assert took < 2, f"it took {took:.1f} s"
+        took = []
+        for number in (NUMBER, f"{NUMBER[:-2]}81", f"{NUMBER[:-2]}82"):
+            began = time.monotonic()
+            fact = await enrol(primary, here, town.ada, number)
+            await until(lambda fact=fact: card_at(there, fact), "the other one knows the card")  # type: ignore[misc]
+            took.append(time.monotonic() - began)
+    # The middle one: a machine that does other things for a moment is no slow link.
+    assert sorted(took)[1] < 2, took
     with primary.database.reading() as session:
         card = cards.get_card(session, town.alder.account.id, fact.card_id)
-        assert (card.user_id, card.last4) == (town.ada.id, "BB80")
+        assert (card.user_id, card.last4) == (town.ada.id, "BB82")
 
 
 async def test_enrolled_by_two_without_a_line_the_first_told_has_it_at_both(
