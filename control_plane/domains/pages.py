@@ -26,6 +26,7 @@ from control_plane.web.caller import (
     vault,
     writing,
 )
+from control_plane.web.changing import attempt, carry_out, done, typed
 from control_plane.web.forms import Form, read
 from control_plane.web.pages import picture
 from shared.i18n import gettext
@@ -45,17 +46,13 @@ def list_domains() -> ResponseReturnValue:
 @bp.post("")
 @requires(Permission.CHANGE_SETTINGS)
 def add_domain() -> ResponseReturnValue:
-    form = Form({"name": request.form.get("name", "").strip()})
-    body = read(NewDomain, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                domain = domains.create(session, tenant(), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, ("name",))
-        else:
-            flash(_("%(name)s was added. It counts once it is verified.", name=domain.name))
-            return _to(domain.id)
+    form = typed("name")
+    domain = carry_out(
+        NewDomain, form, lambda session, body: domains.create(session, tenant(), body, actor())
+    )
+    if domain:
+        said = _("%(name)s was added. It counts once it is verified.", name=domain.name)
+        return done(said, "domains.show_domain", domain_id=domain.id)
     with reading() as session:
         return _list_page(session, form), 422
 
@@ -187,12 +184,9 @@ def _try(
     fields: tuple[str, ...],
     values: dict[str, Any] | None = None,
 ) -> ResponseReturnValue:
-    try:
-        with writing() as session:
-            act(session)
-    except InvalidError as error:
-        form = Form(values or {})
-        form.refuse(error, fields)
+    form = Form({**dict.fromkeys(fields, ""), **(values or {})})
+    attempt(form, act)
+    if form.errors:
         with reading() as session:
             return _page(session, domain_id, form), 422
     flash(_("Saved."))

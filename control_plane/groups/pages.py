@@ -9,13 +9,14 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from control_plane.errors import ConflictError, SpoolhouseError
+from control_plane.errors import ConflictError
 from control_plane.groups import service as groups
 from control_plane.groups.schemas import GroupChanges, NewGroup, NewMembers
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
-from control_plane.web.forms import Form, read
+from control_plane.web.changing import carry_out, done, typed
+from control_plane.web.forms import Form
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext, ngettext
 from shared.ids import UserId
@@ -34,17 +35,13 @@ def list_groups() -> ResponseReturnValue:
 @bp.post("")
 @requires(Permission.CHANGE_PEOPLE)
 def add_group() -> ResponseReturnValue:
-    form = Form({"name": request.form.get("name", "").strip()})
-    body = read(NewGroup, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                group = groups.create(session, account_id(), body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, ("name",))
-        else:
-            flash(_("The group %(name)s was made. Put people into it.", name=group.name))
-            return redirect(url_for("groups.show_group", group_id=group.id), 303)
+    form = typed("name")
+    group = carry_out(
+        NewGroup, form, lambda session, body: groups.create(session, account_id(), body, actor())
+    )
+    if group:
+        said = _("The group %(name)s was made. Put people into it.", name=group.name)
+        return done(said, "groups.show_group", group_id=group.id)
     with reading() as session:
         return _list_page(session, form), 422
 
@@ -77,18 +74,15 @@ def show_group(group_id: str) -> ResponseReturnValue:
 @bp.post("/<group_id>")
 @requires(Permission.CHANGE_PEOPLE)
 def rename_group(group_id: str) -> ResponseReturnValue:
-    form = Form({"name": request.form.get("name", "").strip()})
-    body = read(GroupChanges, form)
-    if body is not None and body.name:
-        try:
-            with writing() as session:
-                groups.update(session, account_id(), group_id, body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, ("name",))
-        else:
-            flash(_("Saved."))
-            return redirect(url_for("groups.show_group", group_id=group_id), 303)
-    form.errors.setdefault("name", _("Please fill this in."))
+    form = typed("name")
+    changed = carry_out(
+        GroupChanges,
+        form,
+        lambda session, body: groups.update(session, account_id(), group_id, body, actor()),
+        needs=("name",),
+    )
+    if changed:
+        return done(_("Saved."), "groups.show_group", group_id=group_id)
     with reading() as session:
         return _group_page(session, group_id, form), 422
 
@@ -96,21 +90,19 @@ def rename_group(group_id: str) -> ResponseReturnValue:
 @bp.post("/<group_id>/people")
 @requires(Permission.CHANGE_PEOPLE)
 def add_people(group_id: str) -> ResponseReturnValue:
-    form = Form({"usernames": request.form.get("usernames", "")})
-    body = read(NewMembers, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                added = groups.add_people(session, account_id(), group_id, body, actor())
-        except SpoolhouseError as error:
-            form.refuse(error, ("usernames",))
-        else:
-            flash(
-                ngettext("%(num)s person was added.", "%(num)s people were added.", len(added))
-                if added
-                else _("They were in this group already.")
-            )
-            return redirect(url_for("groups.show_group", group_id=group_id), 303)
+    form = typed("usernames")
+    added = carry_out(
+        NewMembers,
+        form,
+        lambda session, body: groups.add_people(session, account_id(), group_id, body, actor()),
+    )
+    if added is not None:
+        said = (
+            ngettext("%(num)s person was added.", "%(num)s people were added.", len(added))
+            if added
+            else _("They were in this group already.")
+        )
+        return done(said, "groups.show_group", group_id=group_id)
     with reading() as session:
         return _group_page(session, group_id, form), 422
 
@@ -120,8 +112,8 @@ def add_people(group_id: str) -> ResponseReturnValue:
 def remove_person(group_id: str, user_id: str) -> ResponseReturnValue:
     with writing() as session:
         user = groups.remove_person(session, account_id(), group_id, UserId(user_id), actor())
-    flash(_("%(name)s is no longer in this group.", name=user.display_name))
-    return redirect(url_for("groups.show_group", group_id=group_id), 303)
+    said = _("%(name)s is no longer in this group.", name=user.display_name)
+    return done(said, "groups.show_group", group_id=group_id)
 
 
 @bp.post("/<group_id>/delete")

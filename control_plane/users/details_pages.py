@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from control_plane.errors import ConflictError, ForbiddenError, SpoolhouseError
+from control_plane.errors import ConflictError, ForbiddenError
 from control_plane.security.permissions import Permission
 from control_plane.users import service as users
 from control_plane.users.pages import person_page
 from control_plane.users.schemas import UserChanges
 from control_plane.web.caller import actor, permissions, reading, requires, tenant, vault, writing
-from control_plane.web.forms import Form, read, said
+from control_plane.web.changing import carry_out, confirmed, done, typed
+from control_plane.web.forms import Form, said
 from shared.i18n import gettext
 from shared.ids import UserId
 
@@ -23,35 +24,33 @@ _FIELDS = ("display_name", "email")
 @bp.post("/<user_id>/details")
 @requires(Permission.CHANGE_PEOPLE)
 def change_details(user_id: str) -> ResponseReturnValue:
-    form = Form({name: request.form.get(name, "").strip() for name in _FIELDS})
-    body = read(UserChanges, form)
-    if not form.values["display_name"]:
-        form.errors["display_name"] = _("Please fill this in.")
-    if body is None or form.errors:
-        return _again(user_id, form), 422
-    body = body.model_copy(update={"email": form.values["email"]})  # An empty one takes it away.
-    try:
-        with writing() as session:
-            users.update(
-                session, tenant(), UserId(user_id), body, actor(), vault=vault(), may=permissions()
-            )
-    except SpoolhouseError as error:
-        form.refuse(error, _FIELDS)
-        return _again(user_id, form), 422
-    flash(_("Saved."))
-    return redirect(url_for("users.show_user", user_id=user_id), 303)
+    form = typed(*_FIELDS)
+    changed = carry_out(
+        UserChanges,
+        form,
+        lambda session, body: users.update(
+            session,
+            tenant(),
+            UserId(user_id),
+            body.model_copy(update={"email": form.values["email"]}),  # Empty: it is taken away.
+            actor(),
+            vault=vault(),
+            may=permissions(),
+        ),
+        needs=("display_name",),
+    )
+    if changed:
+        return done(_("Saved."), "users.show_user", user_id=user_id)
+    return _again(user_id, form), 422
 
 
 @bp.post("/<user_id>/delete")
 @requires(Permission.CHANGE_PEOPLE)
 def delete_user(user_id: str) -> ResponseReturnValue:
-    form = Form({"confirm": request.form.get("confirm", "").strip()})
+    form = typed("confirm")
     with reading() as session:
         user = users.get_user(session, tenant(), UserId(user_id))
-    if form.values["confirm"] != user.username:
-        form.errors["confirm"] = _(
-            "Type the name %(name)s: this cannot be undone.", name=user.username
-        )
+    if not confirmed(form, user.username):
         return _again(user_id, form), 422
     try:
         with writing() as session:
@@ -59,8 +58,7 @@ def delete_user(user_id: str) -> ResponseReturnValue:
     except (ConflictError, ForbiddenError) as error:
         form.errors[""] = said(error)
         return _again(user_id, form), 409
-    flash(_("%(name)s was removed.", name=user.display_name))
-    return redirect(url_for("users.list_users"), 303)
+    return done(_("%(name)s was removed.", name=user.display_name), "users.list_users")
 
 
 def _again(user_id: str, form: Form) -> str:

@@ -3,13 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from control_plane.cards import service as cards
 from control_plane.cards.schemas import NewCard
-from control_plane.errors import ConflictError, ForbiddenError, SpoolhouseError
+from control_plane.errors import ConflictError, ForbiddenError
 from control_plane.groups import service as groups
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
@@ -31,6 +31,7 @@ from control_plane.web.caller import (
     vault,
     writing,
 )
+from control_plane.web.changing import carry_out, done, typed
 from control_plane.web.forms import Form, read, sentence
 from control_plane.web.tables import Row, csv_response, every_row, yes_or_no
 from shared.i18n import gettext
@@ -97,19 +98,17 @@ def new_user() -> ResponseReturnValue:
 @bp.post("/new")
 @requires(Permission.CHANGE_PEOPLE)
 def add_user() -> ResponseReturnValue:
-    form = Form({name: request.form.get(name, "").strip() for name in _FIELDS})
-    body = read(NewUser, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                user = users.create(
-                    session, tenant(), body, actor(), vault=vault(), may=permissions()
-                )
-        except SpoolhouseError as error:
-            form.refuse(error, _FIELDS)
-        else:
-            flash(_("%(name)s was added. Give them a card next.", name=user.display_name))
-            return redirect(url_for("users.show_user", user_id=user.id), 303)
+    form = typed(*_FIELDS)
+    user = carry_out(
+        NewUser,
+        form,
+        lambda session, body: users.create(
+            session, tenant(), body, actor(), vault=vault(), may=permissions()
+        ),
+    )
+    if user:
+        said = _("%(name)s was added. Give them a card next.", name=user.display_name)
+        return done(said, "users.show_user", user_id=user.id)
     return render_template("users/new.html", form=form), 422
 
 
@@ -123,22 +122,17 @@ def show_user(user_id: str) -> ResponseReturnValue:
 @bp.post("/<user_id>/cards")
 @requires(Permission.CHANGE_PEOPLE)
 def add_card(user_id: str) -> ResponseReturnValue:
-    form = Form({"number": request.form.get("number", "").strip(), "user_id": user_id})
-    body = read(NewCard, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                card = cards.create(session, account_id(), body, actor(), vault=vault())
-        except SpoolhouseError as error:
-            form.refuse(error, ("number",))
-        else:
-            flash(
-                _(
-                    "The card ending %(last4)s works at every gateway that is heard.",
-                    last4=card.last4,
-                )
-            )
-            return redirect(url_for("users.show_user", user_id=user_id), 303)
+    form = typed("number", user_id=user_id)
+    card = carry_out(
+        NewCard,
+        form,
+        lambda session, body: cards.create(session, account_id(), body, actor(), vault=vault()),
+    )
+    if card:
+        said = _(
+            "The card ending %(last4)s works at every gateway that is heard.", last4=card.last4
+        )
+        return done(said, "users.show_user", user_id=user_id)
     with reading() as session:
         return person_page(session, UserId(user_id), form), 422
 
@@ -148,19 +142,18 @@ def add_card(user_id: str) -> ResponseReturnValue:
 def revoke_card(user_id: str, card_id: str) -> ResponseReturnValue:
     with writing() as session:
         card = cards.revoke(session, account_id(), CardId(card_id), actor())
-    flash(_("The card ending %(last4)s was revoked.", last4=card.last4))
-    return redirect(url_for("users.show_user", user_id=user_id), 303)
+    said = _("The card ending %(last4)s was revoked.", last4=card.last4)
+    return done(said, "users.show_user", user_id=user_id)
 
 
 @bp.post("/<user_id>/pin")
 @requires(Permission.CHANGE_PEOPLE)
 def set_pin(user_id: str) -> ResponseReturnValue:
-    form = Form({"pin": request.form.get("pin", "").strip()})
+    form = typed("pin")
     body = read(UserChanges, form)
     if body is not None and body.pin:
         _change(user_id, body)
-        flash(_("The PIN was set."))
-        return redirect(url_for("users.show_user", user_id=user_id), 303)
+        return done(_("The PIN was set."), "users.show_user", user_id=user_id)
     form.errors.setdefault("pin", _("A PIN has 4 to 12 digits."))
     with reading() as session:
         return person_page(session, UserId(user_id), form), 422
@@ -176,8 +169,7 @@ def set_roles(user_id: str) -> ResponseReturnValue:
         form = Form(errors={"": sentence(str(error))})
         with reading() as session:
             return person_page(session, UserId(user_id), form), 422
-    flash(_("Saved."))
-    return redirect(url_for("users.show_user", user_id=user_id), 303)
+    return done(_("Saved."), "users.show_user", user_id=user_id)
 
 
 @bp.post("/<user_id>/lock")
@@ -185,8 +177,8 @@ def set_roles(user_id: str) -> ResponseReturnValue:
 def lock_user(user_id: str) -> ResponseReturnValue:
     enabled = request.form.get("enabled") == "yes"
     _change(user_id, UserChanges(enabled=enabled))
-    flash(_("They may print again.") if enabled else _("They can no longer print or sign in."))
-    return redirect(url_for("users.show_user", user_id=user_id), 303)
+    said = _("They may print again.") if enabled else _("They can no longer print or sign in.")
+    return done(said, "users.show_user", user_id=user_id)
 
 
 def _change(user_id: str, body: UserChanges) -> None:
