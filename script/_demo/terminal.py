@@ -66,6 +66,9 @@ class Terminal:
         await self._post("sign-out", {})
         await self.wait_for(lambda state: state["state"] == "idle", "the terminal signing out")
 
+    async def sign_in(self, username: str, password: str) -> None:
+        await self._post("sign-in", {"username": username, "password": password})
+
     async def release(self, *job_ids: str) -> None:
         await self._post("release", {"job_ids": list(job_ids)})
 
