@@ -107,6 +107,8 @@ def test_the_way_leads_past_every_page(site: Site, stops: list[Stop]) -> None:
         "groups.show_group": "group",
         "readers.show_reader": "reader",
         "jobs.choose_owner": "job-give",
+        "roles.show_role": "role",
+        "sites.show_site": "site",
     }
     reached = seen | {page for page, stop in by_following.items() if stop in followed}
     assert pages - reached - NOT_PAGES == set()
