@@ -187,7 +187,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
         with site.parts.database.writing() as session:
             accounts.extend_licence(session, account.vendor_id, account.id, many, TESTER)
             accounts.update(
-                session, account.id, AccountChanges(name=SCRIPTING[0]), TESTER, vault=site.parts.vault
+                session,
+                account.id,
+                AccountChanges(name=SCRIPTING[0]),
+                TESTER,
+                vault=site.parts.vault,
             )
             tenant = tenants.account(account.id)
             [own] = domains.list_domains(session, tenant)
