@@ -27,6 +27,7 @@ from control_plane.web.caller import (
     vault,
     writing,
 )
+from control_plane.web.changing import require
 from control_plane.web.forms import Form, read
 from shared.i18n import format_duration, gettext
 from shared.messages.records import UnknownCards
@@ -36,6 +37,7 @@ bp = Blueprint("settings", __name__, url_prefix="/settings")
 _TEXTS: Final = (
     "name", "language", "time_zone", "retention_seconds", "offline_limit_seconds", "unknown_cards",
 )  # fmt: skip
+_NEEDED: Final = ("name", "time_zone")
 _SWITCHES: Final = (
     "card_needs_pin",
     "claimed_allowed",
@@ -68,8 +70,9 @@ def change() -> ResponseReturnValue:
     values: dict[str, Any] = {name: request.form.get(name, "").strip() for name in _TEXTS}
     values |= {name: name in request.form for name in _SWITCHES}
     form = Form(values)
+    require(form, _NEEDED)
     body = read(AccountChanges, form)
-    if body is not None:
+    if body is not None and not form.errors:
         if not values["offline_limit_seconds"]:  # No limit is a wish, too.
             body = AccountChanges(**{**body.model_dump(exclude_unset=True), **_NO_LIMIT})
         try:

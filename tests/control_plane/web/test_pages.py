@@ -182,6 +182,8 @@ def test_an_account_is_set_and_its_people_get_roles(ada: FlaskClient, site: Site
     refused = ada.post("/settings", base_url=base, data=form)
     assert refused.status_code == 422
     assert "must be a time zone" in refused.text.lower()
+    emptied = ada.post("/settings", base_url=base, data={**form, "name": " ", "time_zone": ""})
+    assert (emptied.status_code, emptied.text.count("Please fill this in.")) == (422, 2)
     saved = ada.post("/settings", base_url=base, data={**form, "time_zone": "Europe/London"})
     assert saved.status_code == 303
     role = {"csrf_token": token, "name": "Front desk", "permissions": ["jobs.see", "own.jobs"]}
