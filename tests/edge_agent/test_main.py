@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from tests.support.ippeveprinter import free_port
 from tests.support.people import people
 
 ROOT = Path(__file__).parents[2]
+ENDS_WITHIN_SECONDS = 10.0  # its services have four; the rest is for a slow machine
 
 
 @pytest.fixture
@@ -112,18 +113,21 @@ def test_a_gateway_starts_with_everything_upstream_gone_and_ends_in_time(state: 
         assert "pid" in agent(state, "status").stdout
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(6) == 0
-        assert time.monotonic() - began < 5
+        assert process.wait(30) == 0
+        assert time.monotonic() - began < ENDS_WITHIN_SECONDS
     assert agent(state, "status").returncode == 3
 
 
 def test_it_ends_in_time_with_clients_in_the_middle_of_something(state: Path) -> None:
     gateway = _configuration(state, read_settings(state))
     assert gateway is not None
-    with a_running_agent(state) as process:
+    with ExitStack() as stack:
+        process = stack.enter_context(a_running_agent(state))
         health(state)
         ports = [gateway.services[name].port or 0 for name in ("ipp", "health")]
-        idle = [socket.create_connection(("127.0.0.1", port)) for port in ports * 3]
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))) for port in ports * 3
+        ]
         head = f"POST /ipp/print/alder/pull HTTP/1.1\r\nHost: 127.0.0.1:{ports[0]}\r\n"
         idle[0].sendall(
             head.encode() + b"Content-Type: application/ipp\r\nContent-Length: 9999\r\n"
@@ -134,10 +138,8 @@ def test_it_ends_in_time_with_clients_in_the_middle_of_something(state: Path) ->
         time.sleep(0.2)
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        assert time.monotonic() - began < 5
-        for connection in idle:
-            connection.close()
+        assert process.wait(30) == 0
+        assert time.monotonic() - began < ENDS_WITHIN_SECONDS
 
 
 def test_a_second_agent_on_the_same_state_is_refused_by_name(state: Path) -> None:

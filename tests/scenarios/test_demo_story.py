@@ -128,7 +128,7 @@ def test_what_is_killed_is_back_within_three_seconds(demo: DemoSite, which: str)
     again = demo.site[which]
     assert os.getpgid(again) == again
     wait_for(lambda: not group_members(pid), "the end of its old group", 3)
-    wait_for(lambda: all(listens(address) for address in addresses(demo)), "every listener", 15)
+    wait_for(lambda: all(listens(address) for address in addresses(demo)), "every listener", 60)
 
 
 def addresses(demo: DemoSite) -> list[tuple[str, int]]:

@@ -50,6 +50,8 @@ class Program:
     def cancel_what_waits(self) -> None:
         """End every held job and wait until the gateway has said so."""
         held = "/jobs?state=pending-held&limit=200"
+        # A primary that the test before killed is on its way.
+        wait_for(lambda: self.ask("GET", held)[0] == 200, "the primary", 60)
         if waiting := [job["id"] for job in self.items(held)]:
             status, answer = self.ask("POST", "/jobs/cancel", {"job_ids": waiting})
             assert status == 202, answer

@@ -13,7 +13,7 @@ import json
 import sqlite3
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from tests.scenarios.chaos.clients import Told
 from tests.scenarios.chaos.house import House
 
 _FEW: Final = 5
+_LOOKS: Final = 3  # before they differ
 # Lines that are no change: how it began, and what the primary concluded from a list of jobs.
 _NOT_CHANGES: Final = frozenset({rows.RECEIVED, rows.LOST, rows.FOUND})
 _TOLD: Final = f"event NOT IN ('{rows.LOST}', '{rows.FOUND}')"
@@ -142,6 +143,16 @@ class Ledgers:
             time.sleep(0.5)
 
     # --- comparing ----------------------------------------------------------------------------
+
+    def lasting_differences(self, settle: Callable[[], object]) -> list[str]:
+        """Compare all; what was written between two of them is none, what is lost stays so."""
+        for _ in range(_LOOKS):
+            found = self.differences()
+            if not found:
+                break
+            time.sleep(1)
+            settle()
+        return found
 
     def differences(self) -> list[str]:
         """Compare all of them; for a moment when nothing is on its way."""

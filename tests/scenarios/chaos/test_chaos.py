@@ -36,7 +36,6 @@ FAULTS = count(60, 2000)
 _PIECE = count(40, 50)  # a house grows older than this many faults in no run
 _ON_POSTGRESQL = 3  # every third piece, and what is left over
 _TAP_EVERY = 3
-_LOOKS = 3  # at the ledgers, before they differ
 
 
 def pieces() -> list[Piece]:
@@ -106,23 +105,12 @@ def _live(world: World, plan: Sequence[Fault]) -> list[str]:
         tally.slowest_seconds = max(tally.slowest_seconds, took)
         tally.done[fault.__name__] += 1
         print(f"{number:4} {tally.seconds:6.1f} s {fault.__name__}: settled in {took:.1f} s")
-        differences = _lasting_differences(world)
+        differences = world.ledgers.lasting_differences(world.settle)
         assert differences == [], f"after {fault.__name__} (number {number}): {differences}"
         progress(number, len(plan), "faults")
         world.clients.work()
     assert tally.hits * 2 >= len(plan)
     return [*_sentences(world, tally), *_left_out()]
-
-
-def _lasting_differences(world: World) -> list[str]:
-    """Compare the ledgers; what was written between two of them is none, what is lost stays so."""
-    for _ in range(_LOOKS):
-        differences = world.ledgers.differences()
-        if not differences:
-            break
-        time.sleep(1)
-        world.settle()
-    return differences
 
 
 def _is_in_flight(world: World) -> bool:
