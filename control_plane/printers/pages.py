@@ -13,6 +13,7 @@ from control_plane.gateways import things
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
 from control_plane.printers import service as printers
 from control_plane.printers import words
+from control_plane.printers.abilities import abilities
 from control_plane.printers.schemas import NewPrinter, PrinterChanges
 from control_plane.readers import service as readers
 from control_plane.security.permissions import Permission
@@ -164,6 +165,7 @@ def _form_page(session: Session, form: Form, printer: Any) -> str:
         form=form,
         printer=printer,
         how=_how(session, [printer])[printer.id] if printer else None,
+        able=abilities(printer.profile) if printer else None,
         sites=[(site.id, site.name) for site in places],
         profiles=[(name, name) for name in list_profiles("printers")],
         gateways=[(g.id, g.name) for g in gateways.serving_gateways(session, account_id())],

@@ -40,3 +40,21 @@ def test_a_printer_is_switched_off_and_on_and_its_place_is_emptied(
     assert wrong.status_code == 422
     assert "is-invalid" in wrong.text
     assert now() == (False, "")
+
+
+def test_its_page_tells_what_its_profile_says_that_it_can_do(
+    tmp_path: Path, database: Database, vault: Vault, town: Town
+) -> None:
+    give_domains(database, town)
+    ada = signed_in(an_app(tmp_path, database, vault), database, "alder.localhost", town.ada)
+    path = f"/printers/{town.alder.printer.id}"
+    shown = ada.get(path).text
+    assert "<dt>Both sides</dt><dd>yes</dd>" in shown
+    assert "<dt>Takes</dt><dd>PDF, PWG raster, Apple raster, JPEG</dd>" in shown
+    assert "“IPP Everywhere printer”" in shown
+    # A newer profile than this release's: nothing is made up.
+    assert ada.post(path, data={**A_FORM, "profile": "example/newer"}).status_code == 303
+    shown = ada.get(path).text
+    assert "Both sides" not in shown
+    assert "does not have its profile" in shown
+    assert "What it can do" not in ada.get("/printers/new").text
