@@ -28,6 +28,7 @@ NOT_FOUND: Final = (
     mark("there is no such audit row"),
     mark("there is no such box"),
     mark("there is no such card"),
+    mark("there is no such certificate"),
     mark("there is no such command"),
     mark("there is no such deletion"),
     mark("there is no such domain"),

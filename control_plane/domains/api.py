@@ -4,10 +4,18 @@ from http import HTTPStatus
 
 from sqlalchemy.orm import Session
 
+from control_plane.domains import brand, certificates
 from control_plane.domains import service as domains
 from control_plane.domains.dns import DnsLookup
-from control_plane.domains.schemas import DomainChanges, DomainView, NewDomain
-from control_plane.request import actor, caller, parts
+from control_plane.domains.schemas import (
+    CertificateView,
+    DomainChanges,
+    DomainView,
+    NewCertificate,
+    NewDomain,
+    NewLogo,
+)
+from control_plane.request import actor, caller, parts, vault
 from control_plane.rest.routing import Items, PageQuery, Rest, expected_version, few
 from control_plane.security.permissions import Permission
 from shared.ids import AccountId
@@ -49,6 +57,53 @@ def update_domain(session: Session, domain_id: str, body: DomainChanges) -> Doma
 def delete_domain(session: Session, domain_id: str) -> None:
     """Give a domain up."""
     domains.delete(session, caller().tenant, domain_id, actor())
+
+
+@rest.put("/domains/<domain_id>/logo", Permission.CHANGE_SETTINGS, body=NewLogo, answer=DomainView)
+def set_logo(session: Session, domain_id: str, body: NewLogo) -> DomainView:
+    """Give a domain its logo."""
+    domain = brand.set_logo(session, caller().tenant, domain_id, body.picture(), actor())
+    return DomainView.model_validate(domain)
+
+
+@rest.delete("/domains/<domain_id>/logo", Permission.CHANGE_SETTINGS)
+def remove_logo(session: Session, domain_id: str) -> None:
+    """Take a domain's logo away."""
+    brand.remove_logo(session, caller().tenant, domain_id, actor())
+
+
+@rest.get("/domains/<domain_id>/certificate", Permission.SEE_SETTINGS, answer=CertificateView)
+def get_certificate(session: Session, domain_id: str) -> CertificateView:
+    """Show the certificate that was brought for a domain."""
+    row = certificates.get_certificate(session, caller().tenant, domain_id)
+    return CertificateView.model_validate(row)
+
+
+@rest.put(
+    "/domains/<domain_id>/certificate",
+    Permission.CHANGE_SETTINGS,
+    body=NewCertificate,
+    answer=CertificateView,
+)
+def bring_certificate(session: Session, domain_id: str, body: NewCertificate) -> CertificateView:
+    """Show this certificate to whoever comes to the domain."""
+    row = certificates.bring(
+        session,
+        caller().tenant,
+        domain_id,
+        actor(),
+        chain=body.chain,
+        key=body.key,
+        vault=vault(),
+        own_names=parts().settings.own_names,
+    )
+    return CertificateView.model_validate(row)
+
+
+@rest.delete("/domains/<domain_id>/certificate", Permission.CHANGE_SETTINGS)
+def remove_certificate(session: Session, domain_id: str) -> None:
+    """Show a certificate of this installation again."""
+    certificates.remove(session, caller().tenant, domain_id, actor())
 
 
 @rest.post(

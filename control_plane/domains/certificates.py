@@ -25,12 +25,13 @@ from control_plane.database import utc_now
 from control_plane.domains import repository
 from control_plane.domains import service as domains
 from control_plane.domains.models import Domain, DomainCertificate
-from control_plane.errors import InvalidError
+from control_plane.domains.schemas import MAX_PEM
+from control_plane.errors import InvalidError, NotFoundError
 from control_plane.tenants import Tenant
 from control_plane.vault import Vault
 
 WARN_BEFORE: Final = timedelta(days=30)
-MAX_CHARACTERS: Final = 65_536
+MAX_CHARACTERS: Final = MAX_PEM
 _MOST: Final = 8
 _RSA_BITS: Final = 2048
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
@@ -83,6 +84,14 @@ def bring(
     )
     session.flush()
     domains.record(session, tenant, domain, "domain.certificate-brought", by)
+    return row
+
+
+def get_certificate(session: Session, tenant: Tenant, domain_id: str) -> DomainCertificate:
+    domain = domains.get_domain(session, tenant, domain_id)
+    row = repository.find_certificate(session, domain.id)
+    if row is None:
+        raise NotFoundError("certificate", domain_id)
     return row
 
 

@@ -69,7 +69,7 @@ def bring() -> ResponseReturnValue:
             form.refuse(error, ())
             form.errors["file"] = form.errors.pop("")
         else:
-            return redirect(url_for("imports.show", import_id=found), 303)
+            return redirect(url_for("imports.show", import_id=found.id), 303)
     with reading() as session:
         return _upload_page(session, form), 422
 

@@ -58,8 +58,8 @@ class Desk:
     )
 
 
-def bring(desk: Desk, order: Import, data: bytes, *, file_name: str) -> str:
-    """Take a file and begin to check it; returns the import's id.
+def bring(desk: Desk, order: Import, data: bytes, *, file_name: str) -> PeopleImport:
+    """Take a file and begin to check it; it is checked when its state says so.
 
     Raises:
         InvalidError: The file as a whole cannot be used; the text names the line.
@@ -74,26 +74,26 @@ def bring(desk: Desk, order: Import, data: bytes, *, file_name: str) -> str:
         if before is not None and is_running(before):
             raise ConflictError("a file is being worked on; wait until it is done", "file")
         repository.delete_all(session, order.tenant)
-        session.add(
-            PeopleImport(
-                id=import_id,
-                tenant=str(order.tenant),
-                user_id=UserId(order.by.id) if order.by.kind == "user" and order.by.id else None,
-                file_name=file_name,
-                created_at=now,
-                heard_at=now,
-                state=CHECKING,
-                lines=len(rows),
-                counts={},
-                problems={},
-                sealed_text=order.vault.seal(text.encode(), _context(order.tenant, import_id)),
-            )
+        brought = PeopleImport(
+            id=import_id,
+            tenant=str(order.tenant),
+            user_id=UserId(order.by.id) if order.by.kind == "user" and order.by.id else None,
+            file_name=file_name,
+            created_at=now,
+            heard_at=now,
+            state=CHECKING,
+            lines=len(rows),
+            lines_done=0,
+            counts={},
+            problems={},
+            sealed_text=order.vault.seal(text.encode(), _context(order.tenant, import_id)),
         )
+        session.add(brought)
     _work(desk, replace(order, dry_run=True), import_id, CHECKING, CHECKED)
-    return import_id
+    return brought
 
 
-def start(desk: Desk, order: Import, import_id: str) -> None:
+def start(desk: Desk, order: Import, import_id: str) -> PeopleImport:
     """Import a checked file for real.
 
     Raises:
@@ -101,13 +101,15 @@ def start(desk: Desk, order: Import, import_id: str) -> None:
         TooManyError: Too many others import just now.
     """
     with order.database.writing() as session:
-        get_import(session, order.tenant, import_id)
+        found = get_import(session, order.tenant, import_id)
         if not repository.change(
             session, order.tenant, import_id, while_state=CHECKED,
             state=IMPORTING, heard_at=utc_now(), lines_done=0,
         ):  # fmt: skip
             raise ConflictError("this file is not waiting to be imported")
+        session.refresh(found)
     _work(desk, replace(order, dry_run=False), import_id, IMPORTING, DONE)
+    return found
 
 
 def discard(session: Session, tenant: Tenant, import_id: str) -> None:

@@ -15,6 +15,7 @@ from control_plane.domains.api import rest as domains
 from control_plane.gateways.api import rest as gateways
 from control_plane.grants.api import rest as grants
 from control_plane.groups.api import rest as groups
+from control_plane.imports.api import rest as imports
 from control_plane.jobs.api import rest as jobs
 from control_plane.parked.api import rest as parked
 from control_plane.printers.api import rest as printers
@@ -38,6 +39,7 @@ RESTS: Final[tuple[Rest, ...]] = (
     domains,
     grants,
     users,
+    imports,
     groups,
     roles,
     cards,

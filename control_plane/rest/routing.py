@@ -100,6 +100,9 @@ class Rest:
     ) -> Callable[[F], F]:
         return self._route("PATCH", path, needs, HTTPStatus.OK, body=body, answer=answer)
 
+    def put(self, path: str, *needs: Permission, body: type[Body], answer: Any) -> Callable[[F], F]:
+        return self._route("PUT", path, needs, HTTPStatus.OK, body=body, answer=answer)
+
     def delete(self, path: str, *needs: Permission) -> Callable[[F], F]:
         return self._route("DELETE", path, needs, HTTPStatus.NO_CONTENT)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from control_plane.domains import service as domains
 from control_plane.domains.schemas import NewDomain
 from control_plane.pki.keys import KeyRing
 from control_plane.request import Parts
-from control_plane.security import sessions
+from control_plane.security import api_keys, sessions
+from control_plane.security.api_keys import NewApiKey
+from control_plane.security.permissions import ACCOUNT_ROLES
 from control_plane.security.rates import Rates
 from control_plane.tenants import Tenant
 from control_plane.users.models import User
 from control_plane.vault import Vault
-from tests.support.houses import Town
+from tests.support.houses import House, Town
 
 TESTER = Actor("cli", name="a test")
 
@@ -50,6 +52,27 @@ def an_app(
     app = create_app(parts.settings, parts, pages=pages)
     app.testing = False  # Errors become answers, as in production.
     return app
+
+
+def a_program(
+    app: Flask, database: Database, house: House, role: str = "administrator"
+) -> Callable[..., TestResponse]:
+    """Ask the API as a program of a house, with a key that may do what the role may."""
+    new = NewApiKey(name="a program", permissions=tuple(ACCOUNT_ROLES[role]))
+    with database.writing() as session:
+        key = api_keys.create(session, tenants.account(house.account.id), new, TESTER)[1]
+    client = app.test_client(use_cookies=False)
+
+    def ask(method: str, path: str, body: Any = None) -> TestResponse:
+        return client.open(
+            f"/api/v1{path}",
+            method=method,
+            json=body,
+            headers={"Authorization": f"Bearer {key}"},
+            base_url="https://localhost",
+        )
+
+    return ask
 
 
 def a_domain(database: Database, tenant: Tenant, name: str) -> None:

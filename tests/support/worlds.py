@@ -6,6 +6,8 @@ leak.
 
 from __future__ import annotations
 
+import base64
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ from control_plane.cards import service as cards
 from control_plane.cards.schemas import NewCard
 from control_plane.commands import service as commands
 from control_plane.database import Database
+from control_plane.domains import certificates
 from control_plane.domains import service as domains
 from control_plane.domains.schemas import NewDomain
 from control_plane.enrolment.models import EnrolmentRequest
@@ -64,6 +67,7 @@ from shared.job_states import Hold, JobState
 from shared.messages.commands import CommandKind
 from shared.messages.events import JobReceived, Source, TerminalPaired
 from shared.messages.records import QueueType
+from tests.support.brought import chained
 
 MAKER = Actor("cli", name="the maker")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -140,6 +144,10 @@ def _furnish(session: Session, vault: Vault, holding: Holding) -> None:
     domains.verify(session, tenant, domain.id, MAKER, verified_by="installation")
     spare = NewDomain(name=f"spare.{holding.host}", brand_name=mark)
     things["domain_id"] = domains.create(session, tenant, spare, MAKER).id
+    chain, key = _a_certificate(spare.name, mark)
+    certificates.bring(
+        session, tenant, things["domain_id"], MAKER, chain=chain, key=key, vault=vault
+    )
     holding.owner = users.create(
         session, tenant, NewUser(username=f"{mark}-owner", roles=("owner",)), MAKER, vault=vault
     )
@@ -163,6 +171,11 @@ def _furnish(session: Session, vault: Vault, holding: Holding) -> None:
     _give_keys(session, holding)
     if tenant.account_id:
         _furnish_account(session, vault, holding, tenant.account_id)
+
+
+@functools.cache
+def _a_certificate(host: str, authority: str) -> tuple[str, str]:
+    return chained(host, authority)
 
 
 def _a_waiting_box(session: Session, holding: Holding) -> str:
@@ -274,6 +287,7 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
     things = holding.things
     permission = Permission.SEE_THINGS.value
     until = (datetime.now(UTC) + timedelta(days=90)).isoformat()
+    chain, key = _a_certificate(f"spare.{holding.host}", holding.mark)
     return {
         "NewApiKey": {"name": "x", "permissions": [permission]},
         "NewVendor": {"name": "new"},
@@ -282,9 +296,12 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
         "DeleteAccount": {"confirm": "new"},
         "LicenceExtension": {"devices": 20, "expires_at": until},
         "NewDomain": {"name": "new.example"},
+        "NewLogo": {"logo": base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()},
+        "NewCertificate": {"chain": chain, "key": key},
         "NewGrant": {"permissions": [Permission.SEE_JOBS.value], "hours": 1, "reason": "help"},
         "NewUser": {"username": "new"},
         "UserImport": {"csv": "username\nnew\n", "dry_run": False},
+        "NewPeopleImport": {"csv": "username\nnew\n", "file_name": "new.csv"},
         "NewGroup": {"name": "new", "user_ids": [things.get("user_id")]},
         "NewRole": {"name": "new", "permissions": [permission]},
         "NewCard": {"user_id": things.get("user_id"), "number": "04B17C6A915D80"},

@@ -6,13 +6,12 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
 from sqlalchemy import select
@@ -29,12 +28,12 @@ from control_plane.pki import certificates as own
 from control_plane.pki.keys import KeyRing
 from control_plane.vault import Vault
 from control_plane.webserver import WebServer
+from tests.support.brought import chained, issue, key_pem, pem
 from tests.support.houses import TESTER, Town
 from tests.support.web import Browser, a_browser, an_app, give_domains, signed_in
 
 HOST = "alder.localhost"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
-Key = ec.EllipticCurvePrivateKey
 
 
 @dataclass
@@ -84,48 +83,6 @@ def upload(browser: Browser, path: str, field: str, data: bytes) -> Any:
     head = f'Content-Disposition: form-data; name="{field}"; filename="x"'
     body = f"--x\r\n{head}\r\n\r\n".encode() + data + b"\r\n--x--\r\n"
     return browser.post(path, data=body, content_type="multipart/form-data; boundary=x")
-
-
-def issue(
-    name: str, issuer: tuple[x509.Name, Key] | None = None, *, days: int = 90, begins: int = -1
-) -> tuple[x509.Certificate, Key]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    above, signer = issuer or (subject, key)
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(above)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + timedelta(days=begins))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .sign(signer, hashes.SHA256())
-    )
-    return made, key
-
-
-def pem(*found: x509.Certificate) -> str:
-    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in found)
-
-
-def key_pem(key: Key, password: bytes | None = None) -> str:
-    kind = serialization.BestAvailableEncryption(password) if password else None
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        kind or serialization.NoEncryption(),
-    ).decode()
-
-
-def chained(name: str, **more: int) -> tuple[str, str]:
-    """A chain and key as an authority gives them."""
-    root, root_key = issue("Some Authority")
-    leaf, key = issue(name, (root.subject, root_key), **more)
-    return pem(leaf, root), key_pem(key)
 
 
 def test_a_domain_is_added_shows_its_record_and_says_what_dns_does_not_show(desk: Desk) -> None:
