@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -21,13 +21,19 @@ from control_plane.audit.actor import Actor
 from control_plane.cli.telling import CommandError
 from control_plane.database import Database
 from control_plane.domains import service as domains
+from control_plane.domains.models import Domain
 from control_plane.gateways import service as gateways
 from control_plane.gateways.models import Gateway
+from control_plane.groups import service as groups
+from control_plane.groups.models import Group
 from control_plane.printers import service as printers
 from control_plane.printers.models import Printer
+from control_plane.queues import service as queues
+from control_plane.queues.models import Queue
 from control_plane.readers import service as readers
 from control_plane.settings import Settings
 from control_plane.sites import service as sites
+from control_plane.sites.models import Site
 from control_plane.tenants import Tenant
 from control_plane.users import service as users
 from control_plane.users.models import User
@@ -170,13 +176,32 @@ def printer_id(desk: Desk, account_id: AccountId, name: str | None) -> PrinterId
     return printer(desk, account_id, name).id if name else None
 
 
-def site_id(desk: Desk, account_id: AccountId, name: str | None) -> SiteId | None:
-    if name is None:
-        return None
+def site(desk: Desk, account_id: AccountId, name: str) -> Site:
     if is_id(name):
-        return sites.get_site(desk.session, account_id, SiteId(name)).id
+        return sites.get_site(desk.session, account_id, SiteId(name))
     found = sites.find_by_name(desk.session, account_id, name)
-    return only([found] if found else [], "site", name).id
+    return only([found] if found else [], "site", name)
+
+
+def site_id(desk: Desk, account_id: AccountId, name: str | None) -> SiteId | None:
+    return site(desk, account_id, name).id if name else None
+
+
+def queue(desk: Desk, account_id: AccountId, path: str) -> Queue:
+    found = queues.find_by_path(desk.session, account_id, path)
+    return only([found] if found else [], "queue", path)
+
+
+def group(desk: Desk, account_id: AccountId, name: str) -> Group:
+    if is_id(name):
+        return groups.get_group(desk.session, account_id, name)
+    found = groups.find_by_name(desk.session, account_id, name)
+    return only([found] if found else [], "group", name)
+
+
+def domain(desk: Desk, owner: Tenant, name: str) -> Domain:
+    found = [each for each in domains.list_domains(desk.session, owner) if each.name == name]
+    return only(found, "domain", name)
 
 
 def reader_id(desk: Desk, account_id: AccountId, name: str | None) -> ReaderId | None:
@@ -202,6 +227,18 @@ def gateway(desk: Desk, owner: Tenant, name: str) -> Gateway:
 
 def gateway_id(desk: Desk, owner: Tenant, name: str | None) -> GatewayId | None:
     return gateway(desk, owner, name).id if name else None
+
+
+def wishes(more: Mapping[str, Any] | None = None, **said: Any) -> dict[str, Any]:
+    """What somebody said that is to be different; ``more`` may also take something away.
+
+    Raises:
+        CommandError: Nothing is.
+    """
+    found = {name: value for name, value in said.items() if value is not None} | {**(more or {})}
+    if not found:
+        raise CommandError("say what is to be different; --help names what can be")
+    return found
 
 
 def only(found: list[T], kind: str, name: str) -> T:

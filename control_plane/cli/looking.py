@@ -1,4 +1,4 @@
-"""``spoolhouse job|audit``."""
+"""``spoolhouse job|audit``: looking, and what is asked about a job."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from control_plane.audit import service as audit
 from control_plane.cli import desk as desks
 from control_plane.cli.desk import Desk, at_desk
 from control_plane.cli.telling import CommandError
+from control_plane.commands.schemas import CommandView
+from control_plane.jobs import requests
 from control_plane.jobs import service as jobs
 from control_plane.jobs.views import JobDetailView, JobView, views_of
 from shared.ids import JobId
@@ -41,6 +43,22 @@ def show_job(arguments: Arguments) -> Any:
         detail = jobs.get_job(desk.session, account.id, JobId(arguments.id))
         view = _views(desk, account, [detail.job])[0]
         return JobDetailView.of(view, detail)
+
+
+def cancel_job(arguments: Arguments) -> Any:
+    """Ask its gateway; a running primary brings the question there."""
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        asked = requests.cancel(desk.session, account.id, JobId(arguments.id), desk.by)
+        return CommandView.model_validate(asked)
+
+
+def release_job(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        printer = desks.printer(desk, account.id, arguments.printer)
+        asked = requests.release(desk.session, account.id, JobId(arguments.id), printer.id, desk.by)
+        return CommandView.model_validate(asked)
 
 
 def list_audit(arguments: Arguments) -> Any:

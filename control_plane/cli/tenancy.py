@@ -31,7 +31,7 @@ from control_plane.security.permissions import ACCOUNT_ROLES, VENDOR_ROLES
 from control_plane.tenants import Tenant
 from control_plane.vendors import deleting
 from control_plane.vendors import service as vendors
-from control_plane.vendors.schemas import NewVendor, VendorView
+from control_plane.vendors.schemas import NewVendor, VendorChanges, VendorView
 
 Arguments = argparse.Namespace
 
@@ -49,6 +49,13 @@ def list_vendors(arguments: Arguments) -> Any:
     with at_desk(arguments) as desk:
         found = vendors.list_all(desk.session)
         return {"items": [VendorView.model_validate(vendor) for vendor in found]}
+
+
+def change_vendor(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        vendor = desks.vendor(desk, arguments.vendor)
+        body = VendorChanges(name=arguments.name)
+        return VendorView.model_validate(vendors.update(desk.session, vendor.id, body, desk.by))
 
 
 def create_account(arguments: Arguments) -> Any:
@@ -139,10 +146,17 @@ def verify_domain(arguments: Arguments) -> Any:
     """The installation's owner vouches: for places without a DNS that we could ask."""
     with at_desk(arguments) as desk:
         owner = desks.tenant(desk, arguments)
-        found = [d for d in domains.list_domains(desk.session, owner) if d.name == arguments.name]
-        domain = desks.only(found, "domain", arguments.name)
+        domain = desks.domain(desk, owner, arguments.name)
         domains.verify(desk.session, owner, domain.id, desk.by, verified_by="installation")
         return DomainView.model_validate(domain)
+
+
+def remove_domain(arguments: Arguments) -> Any:
+    with at_desk(arguments) as desk:
+        owner = desks.tenant(desk, arguments)
+        domain = desks.domain(desk, owner, arguments.name)
+        domains.delete(desk.session, owner, domain.id, desk.by)
+        return {"id": domain.id, "removed": True}
 
 
 def list_domains(arguments: Arguments) -> Any:
@@ -179,6 +193,14 @@ def create_key(arguments: Arguments) -> Any:
         )
         row, key = api_keys.create(desk.session, owner, new, desk.by)
         return {"id": row.id, "name": row.name, "key": key, "permissions": row.permissions}
+
+
+def list_keys(arguments: Arguments) -> Any:
+    """What is known of keys; the keys themselves nobody knows any more."""
+    names = ("id", "name", "hint", "expires_at", "revoked_at", "permissions", "networks")
+    with at_desk(arguments) as desk:
+        found = api_keys.list_keys(desk.session, desks.tenant(desk, arguments))
+        return {"items": [{name: getattr(row, name) for name in names} for row in found]}
 
 
 def revoke_key(arguments: Arguments) -> Any:

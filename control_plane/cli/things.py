@@ -1,4 +1,4 @@
-"""``spoolhouse site|gateway|printer|queue|reader|terminal``."""
+"""``spoolhouse gateway|reader|terminal``."""
 
 from __future__ import annotations
 
@@ -22,20 +22,14 @@ from control_plane.gateways.schemas import (
     ServiceName,
 )
 from control_plane.pki.keys import KeyRing
-from control_plane.printers import service as printers
-from control_plane.printers.schemas import NewPrinter, PrinterView
-from control_plane.queues import service as queues
-from control_plane.queues.schemas import NewQueue, QueueView
 from control_plane.readers import service as readers
 from control_plane.readers.schemas import NewReader, ReaderView
 from control_plane.settings import parse_listen
-from control_plane.sites import service as sites
-from control_plane.sites.schemas import NewSite, SiteView
 from control_plane.tenants import Tenant
 from control_plane.terminals import service as terminals
 from control_plane.terminals.schemas import NewTerminalCode, TerminalView
 from shared.enrolment_code import write_typed
-from shared.ids import PrinterId, TerminalId
+from shared.ids import TerminalId
 
 Arguments = argparse.Namespace
 _LISTENERS: dict[str, ServiceName] = {
@@ -46,20 +40,6 @@ _LISTENERS: dict[str, ServiceName] = {
     "raw": "raw",
     "api": "api",
 }
-
-
-def add_site(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        new = NewSite(name=arguments.name, networks=tuple(arguments.network or ()))
-        return SiteView.model_validate(sites.create(desk.session, account.id, new, desk.by))
-
-
-def list_sites(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        found = sites.list_sites(desk.session, account.id).items
-        return {"items": [SiteView.model_validate(site) for site in found]}
 
 
 def add_gateway(arguments: Arguments) -> Any:
@@ -151,59 +131,6 @@ def revoke_gateway(arguments: Arguments) -> Any:
         gateway = desks.gateway(desk, owner, arguments.gateway)
         revoked = gateways.revoke(desk.session, owner, gateway.id, desk.by)
         return GatewayView.model_validate(revoked)
-
-
-def add_printer(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        new = NewPrinter(
-            name=arguments.name,
-            uri=arguments.uri,
-            site_id=desks.site_id(desk, account.id, arguments.site),
-            profile=arguments.profile,
-            location=arguments.location or "",
-            gateway_id=desks.gateway_id(desk, tenants.account(account.id), arguments.gateway),
-        )
-        printer = printers.create(desk.session, account.id, new, desk.by)
-        return PrinterView.model_validate(printer)
-
-
-def list_printers(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        found = printers.list_printers(desk.session, account.id).items
-        return {"items": [PrinterView.model_validate(printer) for printer in found]}
-
-
-def remove_printer(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        printer = desks.printer(desk, account.id, arguments.name)
-        printers.delete(desk.session, account.id, PrinterId(printer.id), desk.by)
-        return {"id": printer.id, "removed": True}
-
-
-def add_queue(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        new = NewQueue.model_validate(
-            {
-                "name": arguments.name or arguments.path,
-                "path": arguments.path,
-                "type": arguments.type,
-                "printer_id": desks.printer_id(desk, account.id, arguments.printer),
-                "identity": arguments.identity,
-                "raw_port": arguments.raw_port,
-            }
-        )
-        return QueueView.model_validate(queues.create(desk.session, account.id, new, desk.by))
-
-
-def list_queues(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        found = queues.list_queues(desk.session, account.id).items
-        return {"items": [QueueView.model_validate(queue) for queue in found]}
 
 
 def add_reader(arguments: Arguments) -> Any:

@@ -19,6 +19,7 @@ from control_plane.users.models import User
 from shared.ids import AccountId, UserId, new_id
 
 list_groups = repository.list_groups
+find_by_name = repository.find_by_name
 names = repository.names
 members = repository.members
 sizes = repository.sizes

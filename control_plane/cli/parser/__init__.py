@@ -5,7 +5,7 @@ What runs is named as ``module.function`` and imported when it does: a command s
 
 from __future__ import annotations
 
-from control_plane.cli.parser import looking, people, running, tenancy, things
+from control_plane.cli.parser import looking, people, printing, running, tenancy, things
 from shared.command_help import Parser
 from shared.i18n import gettext
 
@@ -16,6 +16,6 @@ def build_parser() -> Parser:
     """Build it in the language of whoever reads its help."""
     parser = Parser(prog="spoolhouse", description=_("The primary of Spoolhouse."))
     nouns = parser.add_subparsers(metavar=_("COMMAND"), required=True)
-    for subject in (running, tenancy, people, things, looking):
+    for subject in (running, tenancy, people, printing, things, looking):
         subject.add(nouns)
     return parser

@@ -17,6 +17,15 @@ def add(nouns: Any) -> None:
     paged(found)
     found.add_argument("--text")
     found.add_argument("--job-state", action="append", metavar="STATE", help=_("pending-held, ..."))
+    for name, run, says in (
+        ("cancel", "looking.cancel_job", _("ask for a job and its documents to be deleted")),
+        ("release", "looking.release_job", _("ask for a held job to be printed")),
+    ):
+        leaf = verb(job, name, run, says)
+        leaf.add_argument("id")
+        of_account(leaf)
+        if name == "release":
+            leaf.add_argument("--printer", required=True, metavar="NAME")
     show = verb(job, "show", "looking.show_job", _("show a job with its timeline"))
     show.add_argument("id")
     of_account(show)

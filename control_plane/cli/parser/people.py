@@ -56,6 +56,7 @@ def add(nouns: Any) -> None:
     paged(found)
     found.add_argument("--user", metavar="USERNAME")
     _tokens(nouns)
+    _groups(nouns)
 
 
 def _tokens(nouns: Any) -> None:
@@ -75,3 +76,31 @@ def _tokens(nouns: Any) -> None:
     of_account(found)
     paged(found)
     found.add_argument("--user", metavar="USERNAME")
+
+
+def _groups(nouns: Any) -> None:
+    group = noun(nouns, "group", _("groups of people, to whom queues are open"))
+    for name, run, says in (
+        ("add", "groups.add_group", _("add a group")),
+        ("show", "groups.show_group", _("list the people of a group")),
+        ("set", "groups.rename_group", _("give a group another name")),
+        ("join", "groups.add_people", _("put people into a group")),
+        ("leave", "groups.remove_person", _("take a person out of a group")),
+        ("remove", "groups.delete_group", _("remove a group; its people stay")),
+    ):
+        leaf = verb(group, name, run, says)
+        of_account(leaf)
+        leaf.add_argument("--name", required=True)
+        if name == "set":
+            leaf.add_argument("--rename", required=True, metavar="NAME", help=_("the new one"))
+        if name == "show":
+            leaf.add_argument("--cursor")
+        if name == "join":
+            leaf.add_argument("--user", required=True, action="append", metavar="USERNAME")
+        if name == "leave":
+            leaf.add_argument("--user", required=True, metavar="USERNAME")
+    found = verb(group, "list", "groups.list_groups", _("list groups"))
+    of_account(found)
+    paged(found)
+    role = noun(nouns, "role", _("what people may do"))
+    owned(verb(role, "list", "groups.list_roles", _("list roles and their permissions")))

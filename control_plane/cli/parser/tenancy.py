@@ -22,6 +22,9 @@ def _customers(nouns: Any) -> None:
     create.add_argument("--domain", metavar="HOST", help=_("its host name, verified by you"))
     create.add_argument("--parent", metavar="NAME", help=_("the vendor it stands under"))
     verb(vendor, "list", "tenancy.list_vendors", _("list vendors"))
+    change = verb(vendor, "set", "tenancy.change_vendor", _("give a vendor another name"))
+    change.add_argument("--vendor", required=True, metavar="NAME", help=_("name, domain or id"))
+    change.add_argument("--name", required=True, help=_("the new one"))
     delete = verb(
         vendor, "delete", "tenancy.delete_vendor", _("delete a vendor that has nothing left")
     )
@@ -65,6 +68,7 @@ def _tenancy(nouns: Any) -> None:
     for name, run, says in (
         ("add", "tenancy.add_domain", _("claim a host name")),
         ("verify", "tenancy.verify_domain", _("vouch for a host name as the installation's owner")),
+        ("remove", "tenancy.remove_domain", _("give a host name up")),
     ):
         leaf = verb(domain, name, run, says)
         owned(leaf)
@@ -88,6 +92,7 @@ def _tenancy(nouns: Any) -> None:
     create.add_argument("--permission", action="append", help=_("may do this, and only this"))
     create.add_argument("--network", action="append", metavar="CIDR", help=_("usable from there"))
     create.add_argument("--days", type=int, default=365)
+    owned(verb(key, "list", "tenancy.list_keys", _("list API keys; none is shown again")))
     revoke = verb(key, "revoke", "tenancy.revoke_key", _("end an API key"))
     revoke.add_argument("id")
     owned(revoke)

@@ -1,4 +1,4 @@
-"""The words about sites, gateways, printers, queues, readers and terminals."""
+"""The words about gateways, readers and terminals."""
 
 from __future__ import annotations
 
@@ -11,13 +11,6 @@ _ = gettext
 
 
 def add(nouns: Any) -> None:
-    site = noun(nouns, "site", _("places"))
-    add = verb(site, "add", "things.add_site", _("add a site"))
-    of_account(add)
-    add.add_argument("--name", required=True)
-    add.add_argument("--network", action="append", metavar="CIDR")
-    of_account(verb(site, "list", "things.list_sites", _("list sites")))
-
     gateway = noun(nouns, "gateway", _("servers near the customer"))
     add = verb(gateway, "add", "things.add_gateway", _("prepare a gateway"))
     owned(add)
@@ -100,33 +93,6 @@ def _parked(gateway: Any) -> None:
 
 
 def _devices(nouns: Any) -> None:
-    printer = noun(nouns, "printer", _("output devices"))
-    add = verb(printer, "add", "things.add_printer", _("add a printer"))
-    of_account(add)
-    add.add_argument("--name", required=True)
-    add.add_argument("--uri", required=True, help=_("such as ipp://10.1.4.20/ipp/print"))
-    add.add_argument("--site", metavar="NAME")
-    add.add_argument("--profile", default="generic/ipp-everywhere")
-    add.add_argument("--location")
-    add.add_argument("--gateway", metavar="NAME", help=_("who drives it"))
-    of_account(verb(printer, "list", "things.list_printers", _("list printers")))
-    remove = verb(printer, "remove", "things.remove_printer", _("remove a printer"))
-    of_account(remove)
-    remove.add_argument("--name", required=True)
-
-    queue = noun(nouns, "queue", _("what people print to"))
-    add = verb(queue, "add", "things.add_queue", _("add a queue"))
-    of_account(add)
-    add.add_argument("--path", required=True, help=_("in /ipp/print/PATH, and the LPD queue name"))
-    add.add_argument("--name", help=_("shown to people (the path)"))
-    add.add_argument("--type", required=True, choices=("pull", "direct"))
-    add.add_argument("--printer", metavar="NAME", help=_("of a direct queue"))
-    add.add_argument(
-        "--identity", default="sign-in", choices=("sign-in", "sign-in-over-tls", "claimed")
-    )
-    add.add_argument("--raw-port", type=int)
-    of_account(verb(queue, "list", "things.list_queues", _("list queues")))
-
     reader = noun(nouns, "reader", _("card readers"))
     add = verb(reader, "add", "things.add_reader", _("add a card reader at a printer"))
     of_account(add)
