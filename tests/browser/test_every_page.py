@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, Page
 
 from control_plane.app import create_app
 from tests.support.browser import DESK, PHONE, axe_findings, watched_page
+from tests.support.day import live_a_day
 from tests.support.mishaps import let_things_happen
-from tests.support.primary_site import Site, first_run_site, live_a_day, primary_site
+from tests.support.primary_site import Site, first_run_site, primary_site
 from tests.support.tour import NOT_PAGES, Stop, go, sign_in, speak, tour
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]

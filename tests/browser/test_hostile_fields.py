@@ -48,9 +48,10 @@ from shared.messages.events import TerminalPaired
 from shared.messages.records import QueueType
 from tests.support.browser import DESK, watched_page
 from tests.support.counts import count
+from tests.support.day import live_a_day, send_titles
 from tests.support.houses import PASSWORD, TESTER
 from tests.support.payloads import SCRIPTING
-from tests.support.primary_site import Site, live_a_day, primary_site, send_titles
+from tests.support.primary_site import Site, primary_site
 
 pytestmark = [pytest.mark.browser, pytest.mark.scaled]
 LISTS = (

@@ -11,9 +11,10 @@ from control_plane.printers import service as printers
 from control_plane.printers.schemas import PrinterChanges
 from shared.ids import JobId
 from tests.support.browser import DESK, PHONE, Trouble, axe_findings, watched_page
+from tests.support.day import live_a_day, send_titles
 from tests.support.houses import PASSWORD, TESTER
 from tests.support.payloads import SCRIPTING
-from tests.support.primary_site import Site, live_a_day, primary_site, send_titles
+from tests.support.primary_site import Site, primary_site
 
 pytestmark = pytest.mark.browser
 

@@ -25,6 +25,8 @@ from control_plane.imports import service as imports
 from control_plane.imports.models import PeopleImport
 from control_plane.ingest import hello
 from control_plane.ingest.models import ParkedRow
+from control_plane.jobs import losing
+from control_plane.jobs import service as jobs
 from control_plane.recovery import links
 from control_plane.security import sessions
 from control_plane.security.permissions import Permission
@@ -37,14 +39,15 @@ from control_plane.users.schemas import NewUser, UserChanges
 from control_plane.vendors import service as vendors
 from control_plane.vendors.schemas import NewVendor
 from shared.ids import AccountId, CommandId, GatewayId, JobId, VendorId, new_id
-from shared.job_states import JobState
+from shared.job_states import Hold, JobState
 from shared.messages import codec, envelope
 from shared.messages.commands import CommandKind
 from shared.messages.envelope import Lane
-from shared.messages.events import CommandReported, JobChanged
+from shared.messages.events import CommandReported, JobChanged, JobReceived, Source
 from shared.messages.hello import Hello, LaneHello
+from tests.support.day import VERA
 from tests.support.houses import PASSWORD, TESTER
-from tests.support.primary_site import VERA, Site
+from tests.support.primary_site import Site
 
 EPOCH = "e" * 32
 NEWER = "UnknownFactError: facts of kind 'job.received' are not known to this version"
@@ -106,6 +109,7 @@ def _trouble_at_cedar(site: Site, session: Session, things: dict[str, str]) -> N
     _two_boxes(session, boxes[1])
     session.add(_a_waiting_box(boxes[2]))
     things |= dict(zip(("parked", "halted", "new-box"), boxes, strict=True))
+    things |= _a_lost_disk(session, site, boxes[0])
     for name, command_id in _ask(session, site):
         things[f"asked-{name}"] = command_id
     accounts.licence(session, house.account.id).expires_at = utc_now() - timedelta(days=2)
@@ -157,6 +161,42 @@ def _park(session: Session, site: Site, gateway_id: GatewayId) -> None:
                 settled_at=None,
             )
         )
+
+
+def _a_lost_disk(session: Session, site: Site, gateway_id: GatewayId) -> dict[str, str]:
+    """A box began with an empty disk: one job only waited on it, one was on its way to a printer."""
+    house, now = site.town.cedar, utc_now()
+    waiting, on_its_way = (JobId(new_id()), JobId(new_id()))
+    for number, (job_id, title) in enumerate(
+        ((waiting, "Harvest plan.pdf"), (on_its_way, "Delivery note 118.pdf")), 1
+    ):
+        received = JobReceived(
+            job_id=job_id,
+            account_id=house.account.id,
+            queue_id=house.pull.id,
+            number=number,
+            title=title,
+            state=JobState.PENDING_HELD,
+            reasons=(Hold.OWNER.value,),
+            identity="verified",
+            owner_id=site.town.cleo.id,
+            claimed_name=None,
+            source=Source("ipps", "10.2.0.22", "MILL-LT-3"),
+            document_format="application/pdf",
+            size_bytes=48_120,
+            sha256="0" * 64,
+            received_ms=37,
+            kept_until=now + timedelta(hours=20),
+            at=now - timedelta(hours=4),
+        )
+        jobs.on_facts(session, gateway_id, [received])
+    released = JobChanged(
+        job_id=on_its_way, account_id=house.account.id, event="released", state=JobState.PENDING,
+        reasons=(), at=now - timedelta(hours=3), revision=2, printer_id=house.printer.id,
+    )  # fmt: skip
+    jobs.on_facts(session, gateway_id, [released])
+    losing.on_another_disk(session, gateway_id, now - timedelta(hours=2))
+    return {"lost": waiting, "lost-on-its-way": on_its_way}
 
 
 def _two_boxes(session: Session, gateway_id: GatewayId) -> None:

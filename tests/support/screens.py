@@ -16,8 +16,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import DESK, PANEL, PHONE, Trouble, chromium, watched_page
+from tests.support.day import live_a_day
 from tests.support.mishaps import let_things_happen
-from tests.support.primary_site import Site, first_run_site, live_a_day, primary_site
+from tests.support.primary_site import Site, first_run_site, primary_site
 from tests.support.terminal_gateway import saying_gateway
 from tests.support.terminal_states import STATES
 from tests.support.tour import Stop, go, sign_in, speak, tour

@@ -154,6 +154,9 @@ def _troubles(site: Site, things: dict[str, str]) -> Iterator[Stop]:
     cleo = "cedar/cleo"
     yield Stop("trouble-now", "/", cleo)
     yield Stop("trouble-settings", "/settings", cleo)
+    yield Stop("jobs-lost", "/jobs?state=lost", cleo)
+    yield Stop("job-lost", f"/jobs/{things['lost']}", cleo)
+    yield Stop("job-lost-on-its-way", f"/jobs/{things['lost-on-its-way']}", cleo)
     yield Stop("parked", "/parked", cleo)
     yield Stop("parked-rows", f"/gateways/{things['parked']}/parked", cleo)
     yield Stop("parked-give-up", f"/gateways/{things['parked']}/parked", cleo, _give_up)

@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from control_plane.cli import main
 from control_plane.commands.models import Command
-from tests.support.primary_site import Site, a_site, live_a_day
+from tests.support.day import live_a_day
+from tests.support.primary_site import Site, a_site
 
 Run = Callable[..., Any]
 

@@ -24,8 +24,9 @@ from shared.ids import CommandId
 from shared.messages.events import CommandReported
 from tests.control_plane.readers.test_reader_pages import Desk
 from tests.control_plane.web.test_pages import browser_of
+from tests.support.day import live_a_day
 from tests.support.houses import TESTER
-from tests.support.primary_site import Site, a_site, live_a_day
+from tests.support.primary_site import Site, a_site
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from control_plane.commands.models import Command
 from control_plane.gateways.models import GatewayState
 from tests.control_plane.readers.test_reader_pages import Desk
 from tests.control_plane.web.test_pages import browser_of
-from tests.support.primary_site import Site, a_site, live_a_day
+from tests.support.day import live_a_day
+from tests.support.primary_site import Site, a_site
 
 
 @pytest.fixture

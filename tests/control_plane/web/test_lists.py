@@ -14,7 +14,8 @@ from sqlalchemy import event
 
 from control_plane.paging import EXPORT_LIMIT
 from tests.control_plane.web.test_pages import browser_of
-from tests.support.primary_site import Site, a_site, send_titles
+from tests.support.day import send_titles
+from tests.support.primary_site import Site, a_site
 from tests.support.web import Browser
 
 BASE = "https://alder.localhost"

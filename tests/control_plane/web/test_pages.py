@@ -10,8 +10,9 @@ from sqlalchemy import event
 
 from control_plane.app import create_app
 from control_plane.rest import api
+from tests.support.day import live_a_day, send_titles
 from tests.support.houses import PASSWORD
-from tests.support.primary_site import Site, a_site, live_a_day, send_titles
+from tests.support.primary_site import Site, a_site
 
 PAGES = (
     "/",
