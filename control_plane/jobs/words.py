@@ -12,6 +12,8 @@ from control_plane.gateways.models import GatewayState
 from control_plane.gateways.things import SILENT_AFTER
 from control_plane.jobs.models import Job, JobCount, JobEvent
 from control_plane.jobs.repository import LOST, ON_ITS_WAY
+from control_plane.jobs.rows import FOUND as FOUND_EVENT
+from control_plane.jobs.rows import LOST as LOST_EVENT
 from shared.i18n import (
     format_bytes,
     format_moment,
@@ -236,13 +238,18 @@ def way(
     hops = [_received(job, events, names), _sealed(job, names)]
     if job.state == JobState.PENDING_HELD or _was_held(events):
         hops.append(_held(job))
-    rest = [
-        _event(event, names) for event in events if event.revision > 1 and event.event != "received"
-    ]
+    rest = [_event(event, names) for event in events if _is_after_receipt(event)]
     rest += [_counted(count) for count in counts]
     rest += asked(commands)
     hops += sorted((hop for hop in rest if hop.at), key=lambda hop: hop.at or job.received_at)
     return [*_short_times(hops), *_next(job)]
+
+
+def _is_after_receipt(event: JobEvent) -> bool:
+    """What is told of a disk stands beside the last revision, which may be the first of all."""
+    return event.event in (LOST_EVENT, FOUND_EVENT) or (
+        event.revision > 1 and event.event != "received"
+    )
 
 
 def _was_held(events: Sequence[JobEvent]) -> bool:
