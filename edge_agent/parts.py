@@ -15,6 +15,7 @@ from edge_agent.counting.counter import PageCounter
 from edge_agent.devices.status import ask_printer
 from edge_agent.devices.watch import PrinterWatch
 from edge_agent.identity.authentication import Authentication
+from edge_agent.identity.codes import Codes
 from edge_agent.identity.directory import Directory
 from edge_agent.identity.enrolling import Enrolling
 from edge_agent.identity.session import Stations
@@ -37,7 +38,7 @@ from edge_agent.terminal.printers import PrinterStates
 from shared.clock import Clock
 from shared.ids import GatewayId
 from shared.messages import codec
-from shared.messages.events import AuditRecorded, CardEnrolled
+from shared.messages.events import AuditRecorded, CardEnrolled, SignInCodeUsed
 from shared.messages.records import SecretRecord
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ def build_parts(
 
         await submit(enqueue)
 
-    async def tell_card(fact: CardEnrolled) -> None:
+    async def tell(fact: CardEnrolled | SignInCodeUsed) -> None:
         await submit(lambda tx: tx.enqueue(fact))
 
     async def untold_cards() -> Sequence[CardEnrolled]:
@@ -125,7 +126,7 @@ def build_parts(
         audit,
         clock,
         lender=replica,
-        tell=tell_card,
+        tell=tell,
         untold=untold_cards,
     )
     jobs = JobService(store, spool, clock, counter=counter or PageCounter())
@@ -150,7 +151,15 @@ def build_parts(
         audit,
         Stations(calls, audit, clock),
         Pairings(directory, submit, clock),
-        Authentication(state_dir, directory, calls, audit, clock, enrolling=enrolling),
+        Authentication(
+            state_dir,
+            directory,
+            calls,
+            audit,
+            clock,
+            enrolling=enrolling,
+            codes=Codes(clock, tell),
+        ),
         storage,
         OutputService(
             jobs,

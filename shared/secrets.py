@@ -31,6 +31,8 @@ _HASHER: Final = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallel
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _BITS_PER_LETTER: Final = 5
 _SPACES: Final = re.compile(r"\s+")
+SIGN_IN_CODE_SECONDS: Final = 900
+_SIGN_IN_DIGITS: Final = 8
 
 
 def hash_password(pepper: bytes, password: str) -> str:
@@ -87,6 +89,18 @@ def hash_code(code: str) -> str:
     Case and hyphens of what a person typed do not matter.
     """
     return hashlib.sha256(re.sub(r"[\s-]", "", code).upper().encode()).hexdigest()
+
+
+def new_sign_in_code() -> str:
+    """Make the digits of a one-time code that somebody types at a printer."""
+    return f"{secrets.randbelow(10**_SIGN_IN_DIGITS):0{_SIGN_IN_DIGITS}}"
+
+
+def read_sign_in_code(typed: str) -> str | None:
+    """Read the digits of such a code, typed with or without a gap; None: it cannot be one."""
+    digits = re.sub(r"[ -]", "", typed)
+    is_code = len(digits) == _SIGN_IN_DIGITS and digits.isascii() and digits.isdecimal()
+    return digits if is_code else None
 
 
 def load_or_create_key(path: Path, make: int = KEY_BYTES) -> bytes:

@@ -31,6 +31,8 @@ _SENTENCES: Final[Mapping[tuple[str, str], str]] = {
     ("user.created", "ok"): mark("%(who)s added the person %(what)s"),
     ("user.changed", "ok"): mark("%(who)s changed the person %(what)s"),
     ("user.link-made", "ok"): mark("%(who)s made a link by which %(what)s sets a password"),
+    ("user.code-made", "ok"): mark("%(who)s made a one-time code for %(what)s"),
+    ("user.code-used", "ok"): mark("%(whom)s signed in at a printer by a one-time code"),
     ("user.session-ended", "ok"): mark("%(who)s ended a session of %(what)s"),
     ("user.password-refused", "refused"): mark("%(who)s gave a wrong password when changing it"),
     ("upload.allowed", "ok"): mark("%(who)s let a document be brought to a gateway"),

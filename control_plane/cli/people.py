@@ -21,11 +21,11 @@ from control_plane.domains import service as domains
 from control_plane.recovery import links
 from control_plane.roles import service as roles
 from control_plane.tenants import Tenant
-from control_plane.users import csv_file, importing
+from control_plane.users import codes, csv_file, importing
 from control_plane.users import service as users
 from control_plane.users.importing import Import
 from control_plane.users.models import User
-from control_plane.users.schemas import NewUser, UserChanges, UserView
+from control_plane.users.schemas import NewUser, SignInCodeView, UserChanges, UserView
 from shared.ids import CardId
 
 Arguments = argparse.Namespace
@@ -122,6 +122,15 @@ def recovery_link(arguments: Arguments) -> Any:
             subject_id=user.id,
         )  # fmt: skip
         return {"url": f"https://{named[0]}:{desk.settings.listen_port}/recover/{token}"}
+
+
+def make_code(arguments: Arguments) -> Any:
+    """A one-time code by which somebody without their card signs in at a printer."""
+    with at_desk(arguments) as desk:
+        account = desks.account(desk, arguments.account)
+        user = desks.user(desk, tenants.account(account.id), arguments.username)
+        made = codes.make(desk.session, account.id, user.id, desk.by, vault=desk.vault)
+        return SignInCodeView(user_id=user.id, code=made.code, expires_at=made.expires_at)
 
 
 def add_card(arguments: Arguments) -> Any:

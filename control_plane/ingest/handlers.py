@@ -13,6 +13,7 @@ from control_plane.commands import service as commands
 from control_plane.gateways import service as gateways
 from control_plane.jobs import service as jobs
 from control_plane.terminals import service as terminals
+from control_plane.users import codes
 from shared.ids import GatewayId
 from shared.messages import codec
 from shared.messages.envelope import RowText
@@ -26,6 +27,7 @@ from shared.messages.events import (
     JobCounted,
     JobReceived,
     JobsListed,
+    SignInCodeUsed,
     TerminalPaired,
     UsageRecorded,
 )
@@ -68,6 +70,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         jobs.on_told,
     ),
     CardEnrolled.KIND: _for_each(enrolling.on_enrolled),
+    SignInCodeUsed.KIND: _for_each(codes.on_used),
     TerminalPaired.KIND: _for_each(terminals.on_paired),
     AccountForgotten.KIND: _for_each(gateways.on_account_forgotten),
     CommandReported.KIND: _for_each(commands.on_reported),

@@ -19,6 +19,7 @@ from control_plane.jobs import words
 from control_plane.printers import service as printers
 from control_plane.printers.words import how
 from control_plane.security.permissions import Permission
+from control_plane.users import codes
 from control_plane.users import service as users
 from control_plane.users.schemas import UserChanges
 from control_plane.web.caller import (
@@ -33,10 +34,11 @@ from control_plane.web.caller import (
 )
 from control_plane.web.forms import Form, read
 from control_plane.web.rendering import fragment
-from shared.i18n import format_moment, gettext
+from shared.i18n import format_duration, format_moment, gettext
 from shared.ids import CardId, JobId, PrinterId
 from shared.job_states import Hold, JobState
 from shared.messages.commands import CommandKind
+from shared.secrets import SIGN_IN_CODE_SECONDS
 
 _ = gettext
 bp = Blueprint("portal", __name__, url_prefix="/my")
@@ -113,6 +115,15 @@ def set_pin() -> ResponseReturnValue:
         return render_template("portal/show.html", form=form, **_values(session)), 422
 
 
+@bp.post("/code")
+@requires(Permission.OWN_JOBS)
+def make_code() -> ResponseReturnValue:
+    """Make one's own one-time code; this answer is the only one that shows it."""
+    with writing() as session:
+        made = codes.make(session, account_id(), user_id(), actor(), vault=vault())
+    return render_template("portal/code.html", made=made)
+
+
 @bp.post("/cards/<card_id>/revoke")
 @requires(Permission.OWN_JOBS)
 def revoke_card(card_id: str) -> ResponseReturnValue:
@@ -145,6 +156,7 @@ def _values(session: Session) -> dict[str, Any]:
         "waiting": [row for row in rows if row["waits"]],
         "others": [row for row in rows if not row["waits"]],
         "printers": _printers(session, mine),
+        "code_life": format_duration(SIGN_IN_CODE_SECONDS),
         "cards": [
             card
             for card in cards.list_of_user(session, account_id(), user_id())

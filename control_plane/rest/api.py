@@ -30,6 +30,7 @@ from control_plane.sites.api import rest as sites
 from control_plane.terminals.api import rest as terminals
 from control_plane.tokens.api import rest as tokens
 from control_plane.users.api import rest as users
+from control_plane.users.codes_api import rest as sign_in_codes
 from control_plane.vendors.api import rest as vendors
 
 RESTS: Final[tuple[Rest, ...]] = (
@@ -44,6 +45,7 @@ RESTS: Final[tuple[Rest, ...]] = (
     roles,
     cards,
     tokens,
+    sign_in_codes,
     sites,
     gateways,
     commands,

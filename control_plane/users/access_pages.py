@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from control_plane.audit import service as audit
 from control_plane.domains import service as domains
-from control_plane.errors import SpoolhouseError
+from control_plane.errors import ConflictError, SpoolhouseError
 from control_plane.profile import service as profile
 from control_plane.recovery import links
 from control_plane.roles import service as roles
@@ -18,6 +18,7 @@ from control_plane.security.permissions import Permission
 from control_plane.tokens import service as tokens
 from control_plane.tokens.addresses import addresses
 from control_plane.tokens.schemas import NewPrintToken
+from control_plane.users import codes
 from control_plane.users import service as users
 from control_plane.users.pages import person_page
 from control_plane.web.caller import (
@@ -28,9 +29,10 @@ from control_plane.web.caller import (
     reading,
     requires,
     tenant,
+    vault,
     writing,
 )
-from control_plane.web.forms import Form, read
+from control_plane.web.forms import Form, read, said
 from shared.i18n import gettext
 from shared.ids import PrintTokenId, UserId
 
@@ -54,6 +56,22 @@ def make_link(user_id: str) -> ResponseReturnValue:
         host = _host(domains.list_domains(session, tenant()))
     path = f"/recover/{token}"  # On the host itself, also where a vendor looks in.
     return render_template("users/link.html", user=user, link=f"https://{host}{path}")
+
+
+@bp.post("/<user_id>/code")
+@requires(Permission.CHANGE_PEOPLE)
+def make_code(user_id: str) -> ResponseReturnValue:
+    """Make a one-time code for printers; this answer is the only one that shows it."""
+    try:
+        with writing() as session:
+            made = codes.make(
+                session, account_id(), UserId(user_id), actor(), vault=vault(), may=permissions()
+            )
+    except ConflictError as error:
+        form = Form(errors={"": said(error)})
+        with reading() as session:
+            return person_page(session, UserId(user_id), form), 409
+    return render_template("users/code.html", made=made)
 
 
 @bp.post("/<user_id>/sessions/<session_id>/end")

@@ -25,6 +25,10 @@ class User(Versioned, Base):
     email: Mapped[str] = mapped_column(default="")
     password_hash: Mapped[str | None]
     pin_hash: Mapped[str | None]
+    # A one-time code for printers: these three are set together, or none of them.
+    code_id: Mapped[str | None]
+    code_hash: Mapped[str | None]
+    code_expires_at: Mapped[datetime | None]
     language: Mapped[str | None]
     time_zone: Mapped[str | None]
     enabled: Mapped[bool] = mapped_column(default=True)

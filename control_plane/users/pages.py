@@ -34,8 +34,9 @@ from control_plane.web.caller import (
 from control_plane.web.changing import carry_out, done, typed
 from control_plane.web.forms import Form, read, sentence
 from control_plane.web.tables import Row, csv_response, every_row, yes_or_no
-from shared.i18n import gettext
+from shared.i18n import format_duration, gettext
 from shared.ids import CardId, UserId
+from shared.secrets import SIGN_IN_CODE_SECONDS
 
 _ = gettext
 bp = Blueprint("users", __name__, url_prefix="/users")
@@ -196,6 +197,7 @@ def person_page(session: Session, user_id: UserId, form: Form) -> str:
     return render_template(
         "users/show.html",
         user=user,
+        code_life=format_duration(SIGN_IN_CODE_SECONDS),
         form=form,
         details=form if "display_name" in form.values else _details(user),
         cards=held_cards,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from control_plane import bulk
@@ -29,6 +29,24 @@ def find_by_username(session: Session, tenant: Tenant, username: str) -> User | 
     return session.scalars(
         select(User).where(User.tenant == str(tenant), User.username == username)
     ).one_or_none()
+
+
+def end_code(session: Session, tenant: Tenant, user_id: UserId, code_id: str) -> User | None:
+    """End the person's one-time code if it is this one; None: it is not, or not any more."""
+    their = (User.tenant == str(tenant), User.id == user_id)
+    # Not by the row: what a gateway tells must not fail because somebody edits the person.
+    ended = session.execute(
+        update(User)
+        .where(*their, User.code_id == code_id)
+        .values(code_id=None, code_hash=None, code_expires_at=None, version=User.version + 1)
+        .execution_options(synchronize_session=False)
+        .returning(User.id)
+    )
+    if ended.one_or_none() is None:
+        return None
+    return session.scalars(
+        select(User).where(*their).execution_options(populate_existing=True)
+    ).one()
 
 
 def by_usernames(session: Session, tenant: Tenant, names: Collection[str]) -> dict[str, User]:

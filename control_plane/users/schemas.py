@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from control_plane.schemas import Body, Language, Name, TimeZone, View
+from shared.ids import UserId
 from shared.secrets import canonical_username
 
 Username = Annotated[str, AfterValidator(canonical_username)]
@@ -76,3 +77,17 @@ class UserView(View):
     last_sign_in_at: datetime | None
     created_at: datetime
     version: int
+
+
+class NewSignInCode(Body):
+    user_id: UserId
+
+
+class SignInCodeView(View):
+    """A one-time code that is typed at a printer, where the password goes."""
+
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"code"})
+
+    user_id: str
+    code: str
+    expires_at: datetime

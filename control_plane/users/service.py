@@ -22,7 +22,7 @@ from control_plane.users.models import User
 from control_plane.users.schemas import NewUser, UserChanges
 from control_plane.vault import Vault
 from shared.ids import UserId, new_id
-from shared.messages.records import UserRecord, account_stream
+from shared.messages.records import SignInCode, UserRecord, account_stream
 
 _SECRET: Final = frozenset({"password", "pin", "roles"})
 
@@ -142,6 +142,8 @@ def update(
         roles.check_may_manage(session, tenant, user_id, may)
     was_owner = user.enabled and roles.is_owner(session, tenant, user_id)
     changed = _apply(session, tenant, user, body, vault=vault, may=may)
+    if not user.enabled:
+        user.code_id = user.code_hash = user.code_expires_at = None
     session.flush()
     if was_owner:
         roles.check_owner_remains(session, tenant)
@@ -233,4 +235,11 @@ def record_of(user: User, group_ids: tuple[str, ...] = ()) -> UserRecord:
         enabled=user.enabled,
         group_ids=group_ids,
         is_operator=user.is_operator,
+        code=_code_of(user),
     )
+
+
+def _code_of(user: User) -> SignInCode | None:
+    if user.code_id is None or user.code_hash is None or user.code_expires_at is None:
+        return None
+    return SignInCode(user.code_id, user.code_hash, user.code_expires_at)

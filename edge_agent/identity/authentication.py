@@ -19,6 +19,7 @@ from typing import Final
 from edge_agent.audit import Audit
 from edge_agent.calls import Calls
 from edge_agent.identity import answers
+from edge_agent.identity.codes import Codes
 from edge_agent.identity.counters import Attempt, Counters
 from edge_agent.identity.directory import CardHolder, Directory, MissingSecretError
 from edge_agent.identity.enrolling import Enrolling
@@ -69,6 +70,7 @@ class Authentication:
         clock: Clock,
         *,
         enrolling: Enrolling,
+        codes: Codes,
     ) -> None:
         self._path = state_dir / "identity.db"
         self._directory = directory
@@ -76,6 +78,7 @@ class Authentication:
         self._audit = audit
         self._clock = clock
         self._enrolling = enrolling
+        self._codes = codes
         self._counters: Counters | None = None
         self._verifiers = ThreadPoolExecutor(VERIFIERS, thread_name_prefix="argon2")
         self._queue = asyncio.Semaphore(WAITING)
@@ -141,7 +144,7 @@ class Authentication:
             return await self._card_holder(call, account, holder)
 
     async def authenticate_password(self, call: AuthenticatePassword) -> Authenticated:
-        """User name with password or PIN; counted per person, device and both."""
+        """User name with password, PIN or one-time code; counted per person, device and both."""
         account = self._directory.account(call.account_id)
         with reading_as(account.language if account else None):
             refused = self._refuse_account(call.account_id, account)
@@ -156,7 +159,8 @@ class Authentication:
         with reading_as(language or (account.language if account else None)):
             stored = _secret_of(user, call)
             attempt = Attempt(call.account_id, username, call.device, _version(stored))
-            answer = await self._verify(attempt, user, stored, call.password)
+            code = secrets.read_sign_in_code(call.password) if _is_at_printer(call) else None
+            answer = await self._verify(attempt, user, stored, call.password, code=code)
         self._audit_sign_in(call, user, answer)
         return answer
 
@@ -242,9 +246,18 @@ class Authentication:
         return replace(answer, card_id=holder.card.id)
 
     async def _verify(
-        self, attempt: Attempt, user: UserRecord | None, stored: str | None, secret: str
+        self,
+        attempt: Attempt,
+        user: UserRecord | None,
+        stored: str | None,
+        secret: str,
+        *,
+        code: str | None = None,
     ) -> Authenticated:
-        """Look at the secret, unless a lock forbids it; unknown people cost the same time."""
+        """Look at the secret, unless a lock forbids it; unknown people cost the same time.
+
+        ``code``: the digits of the secret, where they may be those of a one-time code.
+        """
         if self._queue.locked():
             return Authenticated(
                 ok=False, says=_("Many people are signing in. Please try again."), reason="busy"
@@ -257,9 +270,9 @@ class Authentication:
             locked = await self._db.begin(attempt)
             if locked is not None:
                 return answers.locked_out(locked)
-            right = await asyncio.get_running_loop().run_in_executor(
-                self._verifiers, _is_right, pepper, secret, stored
-            )
+            right, by_code = await self._compare(pepper, secret, stored), False
+            if not right and code is not None:
+                right = by_code = await self._use_code(attempt.account_id, user, pepper, code)
             if right:
                 await self._db.succeeded(attempt)
         account = self._directory.account(attempt.account_id)
@@ -270,7 +283,23 @@ class Authentication:
             )
         if not user.enabled:
             return replace(answers.disabled(), user_id=user.id)
-        return answers.welcome(user, account)
+        welcome = answers.welcome(user, account)
+        return replace(welcome, reason="code") if by_code else welcome
+
+    async def _use_code(
+        self, account_id: AccountId, user: UserRecord | None, pepper: bytes, digits: str
+    ) -> bool:
+        """Whether it is the person's one-time code, which then is used up."""
+        code = self._codes.of(self._directory.account(account_id), user)
+        right = await self._compare(pepper, digits, code.hash if code else None)
+        if user is None or code is None or not right:
+            return False
+        return await self._codes.use(account_id, user.id, code, self._db)
+
+    async def _compare(self, pepper: bytes, secret: str, stored: str | None) -> bool:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._verifiers, _is_right, pepper, secret, stored
+        )
 
     def _refuse_account(
         self, account_id: AccountId, account: AccountRecord | None
@@ -286,13 +315,17 @@ class Authentication:
     def _audit_sign_in(
         self, call: AuthenticatePassword, user: UserRecord | None, answer: Authenticated
     ) -> None:
+        typed = "pin" if call.is_pin else "password"
         self._audit.record(
             "sign-in.accepted" if answer.ok else "sign-in.refused",
             ok=answer.ok,
             source=call.device,
             account_id=call.account_id,
             user_id=user.id if user else None,
-            detail={"reason": answer.reason, "with": "pin" if call.is_pin else "password"},
+            detail={
+                "reason": "ok" if answer.ok else answer.reason,
+                "with": "code" if answer.reason == "code" else typed,
+            },
         )
 
     def _digest(self, account_id: AccountId, username: str, password: str) -> bytes:
@@ -328,10 +361,13 @@ def _secret_of(user: UserRecord | None, call: AuthenticatePassword) -> str | Non
     """Choose what the secret is compared with; who has only a PIN signs in by it at a printer."""
     if user is None:
         return None
-    at_printer = call.device.startswith("terminal:")
-    if call.is_pin or (at_printer and user.password_hash is None):
+    if call.is_pin or (_is_at_printer(call) and user.password_hash is None):
         return user.pin_hash
     return user.password_hash
+
+
+def _is_at_printer(call: AuthenticatePassword) -> bool:
+    return call.device.startswith("terminal:")
 
 
 def _version(stored: str | None) -> str:

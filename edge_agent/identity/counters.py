@@ -57,6 +57,10 @@ CREATE TABLE IF NOT EXISTS familiar (
     pair TEXT PRIMARY KEY,           -- a device where this person has signed in, a token's source
     seen_at INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS used_codes (
+    code_id TEXT PRIMARY KEY,        -- one-time codes by which somebody signed in here
+    used_at INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -195,6 +199,17 @@ class Counters:
 
         return await self._in_thread(count)
 
+    async def uses_code(self, code_id: str) -> bool:
+        """Use a one-time code up, on disk; False: it was used here before."""
+
+        def use() -> bool:
+            used = self._connection.execute(
+                "INSERT OR IGNORE INTO used_codes VALUES (?, ?)", (code_id, self._now())
+            )
+            return used.rowcount == 1
+
+        return await self._in_thread(use)
+
     async def locked_tokens(self, source: str, token_hash: str) -> Locked | None:
         """Whether so many wrong tokens came from there that no unfamiliar one is looked at."""
 
@@ -316,6 +331,7 @@ class Counters:
             " ORDER BY began_at DESC LIMIT -1 OFFSET ?)",
             (ROWS_KEPT,),
         )
+        self._connection.execute("DELETE FROM used_codes WHERE used_at < ?", (before,))
         self._connection.execute(
             "DELETE FROM familiar WHERE pair IN"
             " (SELECT pair FROM familiar ORDER BY seen_at DESC LIMIT -1 OFFSET ?)",

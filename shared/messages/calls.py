@@ -80,8 +80,8 @@ class Authenticated:
 
     ok: bool
     says: str
-    # ok | unknown-card | may-enrol | card-taken | unknown-user | wrong-password | locked |
-    # disabled | pin-needed
+    # ok | code (it was a one-time code) | unknown-card | may-enrol | card-taken | unknown-user |
+    # wrong-password | locked | disabled | pin-needed
     reason: str = "ok"
     user_id: UserId | None = None
     username: str = ""

@@ -203,6 +203,21 @@ class CardEnrolled:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInCodeUsed:
+    """Somebody signed in by a one-time code: it ends at all gateways."""
+
+    KIND: ClassVar[str] = "code.used"
+    code_id: str
+    account_id: AccountId
+    user_id: UserId
+    at: datetime
+
+    @property
+    def entity(self) -> str:
+        return f"code:{self.code_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class TerminalPaired:
     """A screen was paired with a printer by a one-time code."""
 
@@ -258,6 +273,7 @@ Fact = (
     | UsageRecorded
     | AuditRecorded
     | CardEnrolled
+    | SignInCodeUsed
     | TerminalPaired
     | AccountForgotten
     | CommandReported
@@ -273,6 +289,7 @@ FACTS: Final[Mapping[str, type[Any]]] = {
         UsageRecorded,
         AuditRecorded,
         CardEnrolled,
+        SignInCodeUsed,
         TerminalPaired,
         AccountForgotten,
         CommandReported,

@@ -83,6 +83,15 @@ class AccountRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInCode:
+    """A one-time code for printers, good for one sign-in; hashed as passwords and PINs are."""
+
+    id: str
+    hash: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class UserRecord:
     id: UserId
     username: str  # canonical: NFKC, casefolded
@@ -93,6 +102,7 @@ class UserRecord:
     enabled: bool = True
     group_ids: tuple[str, ...] = ()
     is_operator: bool = False  # may use IPP operator operations over TLS
+    code: SignInCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

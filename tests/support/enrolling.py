@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_agent.audit import Audit
+from edge_agent.identity.codes import Codes
 from edge_agent.identity.enrolling import Enrolling
-from shared.messages.events import CardEnrolled
+from shared.clock import Clock
+from shared.messages.events import CardEnrolled, SignInCodeUsed
 from tests.support.people import People
 
 
@@ -29,3 +31,13 @@ def an_enrolling(people: People, audit: Audit) -> tuple[Enrolling, list[CardEnro
         untold=untold,
     )
     return enrolling, facts
+
+
+def codes_told(clock: Clock) -> tuple[Codes, list[SignInCodeUsed]]:
+    """Make the keeper of one-time codes, and the list of what it told."""
+    facts: list[SignInCodeUsed] = []
+
+    async def tell(fact: SignInCodeUsed) -> None:
+        facts.append(fact)
+
+    return Codes(clock, tell), facts

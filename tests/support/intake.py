@@ -29,7 +29,7 @@ from shared.ipp.encode import encode_message
 from shared.ipp.message import Attribute, Group, Message
 from shared.messages.events import AuditRecorded
 from shared.messages.records import IdentityPolicy, ServedAccountRecord, gateway_stream
-from tests.support.enrolling import an_enrolling
+from tests.support.enrolling import an_enrolling, codes_told
 from tests.support.jobs import Jobs, a_job_service
 from tests.support.people import PASSWORD, People, people
 
@@ -160,6 +160,7 @@ async def an_intake_site(
             audit,
             clock,
             enrolling=an_enrolling(known, audit)[0],
+            codes=codes_told(clock)[0],
         )
         await authentication.start()
         stack.push_async_callback(authentication.stop)

@@ -310,6 +310,7 @@ def bodies(holding: Holding) -> Mapping[str, dict[str, Any]]:
             "queue_id": things.get("queue_id"),
             "name": "new",
         },
+        "NewSignInCode": {"user_id": things.get("user_id")},
         "NewSite": {"name": "new"},
         "NewGateway": {"name": "new"},
         "NewPrinter": {

@@ -41,6 +41,9 @@ def add(nouns: Any) -> None:
     link = verb(user, "link", "people.recovery_link", _("make a link that sets a new password"))
     owned(link)
     link.add_argument("--username", required=True)
+    code = verb(user, "code", "people.make_code", _("make a one-time code for printers"))
+    of_account(code)
+    code.add_argument("--username", required=True)
 
     card = noun(nouns, "card", _("what people tap"))
     add = verb(card, "add", "people.add_card", _("give a person a card"))

@@ -23,7 +23,7 @@ from shared.messages.calls import AuthenticateCard, Authenticated, AuthenticateP
 from shared.messages.events import AuditRecorded
 from shared.messages.records import SecretRecord, gateway_stream
 from shared.secrets import hash_password
-from tests.support.enrolling import an_enrolling
+from tests.support.enrolling import an_enrolling, codes_told
 from tests.support.people import (
     ADAS_CARD,
     BENS_CARD,
@@ -81,7 +81,13 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     audit = Audit(clock, write)
     calls = Calls(clock, encode=True)
     service = Authentication(
-        tmp_path, site.directory, calls, audit, clock, enrolling=an_enrolling(site, audit)[0]
+        tmp_path,
+        site.directory,
+        calls,
+        audit,
+        clock,
+        enrolling=an_enrolling(site, audit)[0],
+        codes=codes_told(clock)[0],
     )
     await service.start()
     yield Door(site, clock, calls, service, audited, audit)

@@ -16,9 +16,9 @@ from shared import cards
 from shared.crypto import sealing
 from shared.ids import CardId, ReaderId, new_id
 from shared.messages.calls import AuthenticateCard, Authenticated, EnrolCard
-from shared.messages.events import AuditRecorded, CardEnrolled
+from shared.messages.events import AuditRecorded, CardEnrolled, SignInCodeUsed
 from shared.messages.records import CardRecord, UnknownCards, card_context
-from tests.support.enrolling import an_enrolling
+from tests.support.enrolling import an_enrolling, codes_told
 from tests.support.people import (
     ADAS_CARD,
     BENS_CARD,
@@ -45,6 +45,7 @@ class Door:
     calls: Calls
     service: Authentication
     told: list[CardEnrolled]
+    used: list[SignInCodeUsed]
     audited: list[AuditRecorded]
     audit: Audit
 
@@ -78,9 +79,12 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     audit = Audit(clock, write)
     calls = Calls(clock, encode=True)
     enrolling, told = an_enrolling(known, audit)
-    service = Authentication(tmp_path, known.directory, calls, audit, clock, enrolling=enrolling)
+    codes, used = codes_told(clock)
+    service = Authentication(
+        tmp_path, known.directory, calls, audit, clock, enrolling=enrolling, codes=codes
+    )
     await service.start()
-    door = Door(known, clock, calls, service, told, audited, audit)
+    door = Door(known, clock, calls, service, told, used, audited, audit)
     door.wants(UnknownCards.ENROL)
     yield door
     await service.stop()
