@@ -200,6 +200,7 @@ async def test_a_snapshot_drops_what_was_told_and_keeps_what_was_not(
     async with asyncio.timeout(10):
         while (await door.tap(NEW_CARD)).ok is is_told:
             await asyncio.sleep(0.01)
+    assert (await door.tap(NEW_CARD)).reason == ("may-enrol" if is_told else "ok")
 
 
 async def test_what_a_restart_left_untold_works_again(door: Door) -> None:
@@ -212,3 +213,4 @@ async def test_what_a_restart_left_untold_works_again(door: Door) -> None:
     async with asyncio.timeout(10):
         while not (await door.tap(NEW_CARD)).ok:
             await asyncio.sleep(0.01)
+    assert (await door.tap(NEW_CARD)).username == "ada"

@@ -91,4 +91,6 @@ async def test_at_a_reader_without_a_screen_the_card_is_refused_in_words(site: S
 async def test_an_account_that_refuses_unknown_cards_shows_no_way_in(paired: Site) -> None:
     paired.people.change_account(paired.people.alder, unknown_cards=UnknownCards.REFUSE)
     await paired.chooser.tap(NEW_CARD)
-    await paired.screen.sees("refused")
+    shown = await paired.screen.sees("refused")
+    assert "not known here" in shown["message"]
+    assert await paired.facts("card.enrolled") == []
