@@ -69,7 +69,7 @@ class Desk:
             codes.on_used(session, (house or self.town.alder).gateway.id, [fact])
 
     def events(self, event: str) -> list[str]:
-        names = {self.town.ben.id: "Ben"}
+        names: dict[str, str] = {self.town.ben.id: "Ben"}
         with self.database.reading() as session:
             tenant = tenants.account(self.town.alder.account.id)
             rows = audit.list_events(session, tenant).items
