@@ -14,11 +14,13 @@ from control_plane import tenants
 from control_plane.audit.models import AuditEvent
 from control_plane.database import Database
 from control_plane.profile.browsers import browser_words
-from control_plane.security import sessions
+from control_plane.security import api_keys, sessions
+from control_plane.security.api_keys import NewApiKey
+from control_plane.security.permissions import Permission
 from control_plane.tokens import service as tokens
 from control_plane.users.models import User
 from control_plane.vault import Vault
-from tests.support.houses import PASSWORD, Town, a_user
+from tests.support.houses import PASSWORD, TESTER, Town, a_user
 from tests.support.web import Browser, a_browser, an_app, give_domains, signed_in
 
 HOST = "alder.localhost"
@@ -156,6 +158,23 @@ def test_help_desk_makes_no_token_that_prints_as_an_owner(desk: Desk) -> None:
     refused = hal.post(f"/users/{desk.town.ada.id}/print-tokens", data=given)
     assert refused.status_code == 403
     assert hal.post(f"/users/{desk.town.ben.id}/print-tokens", data=given).status_code == 200
+
+
+def test_a_help_desks_program_makes_no_token_that_prints_as_an_owner(desk: Desk) -> None:
+    with desk.database.writing() as session:
+        new = NewApiKey(name="desk", permissions=(Permission.CHANGE_PEOPLE, Permission.OWN_JOBS))
+        account = tenants.account(desk.town.alder.account.id)
+        _, key = api_keys.create(session, account, new, TESTER)
+    program = desk.app.test_client(use_cookies=False)
+
+    def asked(user: User) -> int:
+        return program.post(
+            "/api/v1/print-tokens", json={"user_id": user.id, "name": "mine"},
+            headers={"Authorization": f"Bearer {key}"}, base_url="https://localhost",
+        ).status_code  # fmt: skip
+
+    assert asked(desk.town.ada) == 403
+    assert asked(desk.town.ben) == 201
 
 
 @pytest.mark.parametrize(
