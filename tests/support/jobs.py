@@ -119,7 +119,7 @@ def facts_of(jobs: Jobs, job_id: Any = None) -> list[dict[str, Any]]:
     return [f for f in facts if job_id is None or f["body"].get("job_id") == job_id]
 
 
-async def until(holds: Callable[[], Any], seconds: float = 5.0) -> None:
+async def until(holds: Callable[[], Any], seconds: float = 20.0) -> None:
     """Wait until something holds; a test's only way to wait for a background task."""
     async with asyncio.timeout(seconds):
         while not holds():

@@ -255,10 +255,10 @@ async def test_known_and_unknown_names_take_the_same_time(door: Door) -> None:
     spans: dict[str, list[float]] = {"ada": [], "nobody": []}
     for n in range(20):
         for name, taken in spans.items():
-            began = time.perf_counter()
+            began = time.process_time()
             await door.password(name, "wrong", device=f"{name}{n}")
-            taken.append(time.perf_counter() - began)
-    # The quickest of each: whatever else this machine does can only add.
+            taken.append(time.process_time() - began)
+    # Of the processor, and the quickest of each: whatever else this machine does can only add.
     known, unknown = min(spans["ada"]), min(spans["nobody"])
     print(f"\nsign-in refused: known name {known * 1000:.1f} ms, unknown {unknown * 1000:.1f} ms")
     assert 0.6 < known / unknown < 1.6

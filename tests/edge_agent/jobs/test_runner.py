@@ -319,7 +319,7 @@ async def test_a_stopped_runner_in_the_middle_of_sending_prints_nothing_twice(
     async with printing(tmp_path, printer) as (jobs, _):
         job = await accept(jobs)
         await release(jobs, job)
-        await until(lambda: state_of(jobs, job.id) is JobState.PROCESSING)
+        await until(lambda: printer.attempts)
     printer.gate.set()
     async with printing(tmp_path, printer) as (jobs, _):
         await until(lambda: state_of(jobs, job.id) is JobState.PENDING_HELD)
