@@ -13,6 +13,8 @@ from control_plane.database import utc_now
 from control_plane.errors import ConflictError, InvalidError, NotFoundError
 from control_plane.feed import service as feed
 from control_plane.queues import service as queues
+from control_plane.roles import service as roles
+from control_plane.security.permissions import Permission
 from control_plane.tokens import repository
 from control_plane.tokens.models import PrintToken
 from control_plane.tokens.schemas import NewPrintToken
@@ -27,14 +29,25 @@ list_tokens = repository.list_tokens
 
 
 def create(
-    session: Session, account_id: AccountId, new: NewPrintToken, by: Actor
+    session: Session,
+    account_id: AccountId,
+    new: NewPrintToken,
+    by: Actor,
+    *,
+    may: frozenset[Permission] | None = None,
 ) -> tuple[PrintToken, str]:
     """Make a token; what is returned beside its row is seen this once.
 
+    ``may`` is what the asker may do, where they make it for somebody else.
+
     Raises:
+        ForbiddenError: The person holds permissions that the asker has not.
         InvalidError: There is no such person or queue.
         ConflictError: The person has as many as anybody needs.
     """
+    if may is not None:
+        # Whoever has it prints as that person.
+        roles.check_may_manage(session, tenants.account(account_id), new.user_id, may)
     _check_references(session, account_id, new)
     if len(list_usable(session, account_id, new.user_id)) >= MOST_OF_ONE_PERSON:
         raise ConflictError("there are too many print tokens; revoke one first", "name")

@@ -95,8 +95,7 @@ def add_token(user_id: str) -> ResponseReturnValue:
         try:
             with writing() as session:
                 user = users.get_user(session, tenant(), UserId(user_id))
-                roles.check_may_manage(session, tenant(), user.id, permissions())
-                row, token = tokens.create(session, account_id(), body, actor())
+                row, token = tokens.create(session, account_id(), body, actor(), may=permissions())
                 made = addresses(session, account_id(), row, token)
                 return render_template("users/token.html", user=user, name=row.name, made=made)
         except SpoolhouseError as error:
