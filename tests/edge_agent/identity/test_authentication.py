@@ -6,24 +6,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from edge_agent.audit import Audit
-from edge_agent.calls import Calls
-from edge_agent.identity.authentication import Authentication
 from edge_agent.identity.counters import Attempt, Counters
 from shared.clock import SystemClock
 from shared.ids import AccountId, ReaderId
 from shared.messages.calls import AuthenticateCard, Authenticated, AuthenticatePassword
-from shared.messages.events import AuditRecorded
 from shared.messages.records import SecretRecord, gateway_stream
 from shared.secrets import hash_password
-from tests.support.enrolling import an_enrolling, codes_told
 from tests.support.people import (
     ADAS_CARD,
     BENS_CARD,
@@ -32,22 +26,12 @@ from tests.support.people import (
     PEPPER,
     PIN,
     Account,
-    ManualClock,
-    People,
-    people,
 )
+from tests.support.sign_in import SignIn, signing_in
 
 
-@dataclass
-class Door:
+class Door(SignIn):
     """Authentication, as the other services see it: through calls."""
-
-    people: People
-    clock: ManualClock
-    calls: Calls
-    service: Authentication
-    audited: list[AuditRecorded]
-    audit: Audit
 
     async def card(
         self, number: str, *, account: Account | None = None, pin: str | None = None,
@@ -71,28 +55,8 @@ class Door:
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    clock = ManualClock()
-    site = people(tmp_path, clock=clock)
-    audited: list[AuditRecorded] = []
-
-    async def write(facts: Sequence[AuditRecorded]) -> None:
-        audited.extend(facts)
-
-    audit = Audit(clock, write)
-    calls = Calls(clock, encode=True)
-    service = Authentication(
-        tmp_path,
-        site.directory,
-        calls,
-        audit,
-        clock,
-        enrolling=an_enrolling(site, audit)[0],
-        codes=codes_told(clock)[0],
-    )
-    await service.start()
-    yield Door(site, clock, calls, service, audited, audit)
-    await service.stop()
-    site.replica.close()
+    async with signing_in(tmp_path, Door) as door:
+        yield door
 
 
 async def test_a_card_is_its_owners(door: Door) -> None:

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from edge_agent.audit import Audit
-from edge_agent.calls import Calls
-from edge_agent.identity.authentication import Authentication
 from shared.crypto import sealing
 from shared.ids import ReaderId, new_id
 from shared.messages.calls import Authenticated, AuthenticatePassword, EnrolCard
-from shared.messages.events import AuditRecorded, SignInCodeUsed
+from shared.messages.events import SignInCodeUsed
 from shared.messages.records import SignInCode, UnknownCards
 from shared.secrets import SIGN_IN_CODE_SECONDS, hash_password
-from tests.support.enrolling import an_enrolling, codes_told
-from tests.support.people import PASSWORD, PEPPER, PIN, ManualClock, People, people
+from tests.support.people import PASSWORD, PEPPER, PIN
+from tests.support.sign_in import SignIn, signing_in
 
 CODE = "47110815"
 OTHER_CODE = "47110816"
 TERMINAL = "terminal:1"
 
 
-@dataclass
-class Door:
+class Door(SignIn):
     """Authentication, as a terminal sees it."""
-
-    people: People
-    clock: ManualClock
-    calls: Calls
-    service: Authentication
-    told: list[SignInCodeUsed]
-    audit: Audit
-    audited: list[AuditRecorded] = field(default_factory=list)
 
     def gives(self, code: str = CODE, username: str = "ada") -> SignInCode:
         """What the primary does when somebody makes a code."""
@@ -55,29 +42,8 @@ class Door:
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    clock = ManualClock()
-    known = people(tmp_path, clock=clock)
-    audited: list[AuditRecorded] = []
-
-    async def write(facts: Sequence[AuditRecorded]) -> None:
-        audited.extend(facts)
-
-    audit = Audit(clock, write)
-    calls = Calls(clock, encode=True)
-    codes, told = codes_told(clock)
-    service = Authentication(
-        tmp_path,
-        known.directory,
-        calls,
-        audit,
-        clock,
-        enrolling=an_enrolling(known, audit)[0],
-        codes=codes,
-    )
-    await service.start()
-    yield Door(known, clock, calls, service, told, audit, audited)
-    await service.stop()
-    known.replica.close()
+    async with signing_in(tmp_path, Door) as door:
+        yield door
 
 
 async def test_it_signs_in_once_and_the_primary_hears_of_it(door: Door) -> None:
@@ -85,9 +51,9 @@ async def test_it_signs_in_once_and_the_primary_hears_of_it(door: Door) -> None:
     answer = await door.types(CODE)
     assert (answer.ok, answer.username, answer.says) == (True, "ada", "Hello Ada")
     ada = door.people.alder.users["ada"].id
-    assert [(fact.code_id, fact.user_id) for fact in door.told] == [(code.id, ada)]
+    assert [(fact.code_id, fact.user_id) for fact in door.used] == [(code.id, ada)]
     assert (await door.types(CODE)).reason == "wrong-password"
-    assert len(door.told) == 1
+    assert len(door.used) == 1
     # The password is as good as ever.
     assert (await door.types(PASSWORD)).reason == "ok"
 
@@ -165,7 +131,7 @@ async def test_who_is_locked_does_not_come_in_and_who_is_unlocked_does(door: Doo
     door.gives()
     door.people.change_user(door.people.alder, "ada", enabled=False)
     assert not (await door.types(CODE)).ok
-    assert door.told == []
+    assert door.used == []
     door.people.change_user(door.people.alder, "ada", enabled=True)
     assert (await door.types(CODE)).ok
 
@@ -184,7 +150,7 @@ async def test_it_is_for_printers_alone(door: Door) -> None:
         door.people.alder.id, "ada", CODE, "192.0.2.9"
     )).ok  # fmt: skip
     assert not (await door.types(CODE, device="source:192.0.2.9")).ok
-    assert door.told == []
+    assert door.used == []
     assert (await door.types(CODE)).ok
 
 
@@ -202,7 +168,7 @@ async def test_a_pin_that_looks_like_one_is_a_pin_and_uses_none_up(door: Door) -
     door.people.change_user(alder, "ben", password_hash=None, pin_hash=pin_hash)
     door.gives(username="ben")
     assert (await door.types(CODE, "ben")).reason == "ok"
-    assert door.told == []
+    assert door.used == []
 
 
 async def test_wrong_ones_count_as_wrong_pins_do(door: Door) -> None:
@@ -249,6 +215,6 @@ async def test_the_audit_says_that_it_was_a_code_and_not_which(door: Door) -> No
         {"reason": "ok", "with": "code"},
         {"reason": "ok", "with": "password"},
     ]
-    assert CODE not in repr(door.audited) + repr(door.told)
+    assert CODE not in repr(door.audited) + repr(door.used)
     assert "argon2" not in repr(door.people.alder.users["ada"].code)
     assert PIN not in repr(door.audited)

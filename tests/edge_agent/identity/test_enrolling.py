@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from edge_agent.audit import Audit
-from edge_agent.calls import Calls
-from edge_agent.identity.authentication import Authentication
 from shared import cards
 from shared.crypto import sealing
 from shared.ids import CardId, ReaderId, new_id
 from shared.messages.calls import AuthenticateCard, Authenticated, EnrolCard
-from shared.messages.events import AuditRecorded, CardEnrolled, SignInCodeUsed
 from shared.messages.records import CardRecord, UnknownCards, card_context
-from tests.support.enrolling import an_enrolling, codes_told
 from tests.support.people import (
     ADAS_CARD,
     BENS_CARD,
     CARD_KEY,
     PASSWORD,
     PIN,
-    ManualClock,
-    People,
-    people,
 )
+from tests.support.sign_in import SignIn, signing_in
 
 NEW_CARD = "04FFEEDDCCBB80"
 OTHER_CARD = "04FFEEDDCCBB81"
@@ -36,18 +28,8 @@ A_PHONE = "08A1B2C3"
 KEY = sealing.new_key()
 
 
-@dataclass
-class Door:
+class Door(SignIn):
     """Authentication with enrolment, as a station sees it."""
-
-    people: People
-    clock: ManualClock
-    calls: Calls
-    service: Authentication
-    told: list[CardEnrolled]
-    used: list[SignInCodeUsed]
-    audited: list[AuditRecorded]
-    audit: Audit
 
     async def tap(self, number: str) -> Authenticated:
         header, alder = self.calls.header(), self.people.alder.id
@@ -69,26 +51,9 @@ class Door:
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    clock = ManualClock()
-    known = people(tmp_path, clock=clock)
-    audited: list[AuditRecorded] = []
-
-    async def write(facts: Sequence[AuditRecorded]) -> None:
-        audited.extend(facts)
-
-    audit = Audit(clock, write)
-    calls = Calls(clock, encode=True)
-    enrolling, told = an_enrolling(known, audit)
-    codes, used = codes_told(clock)
-    service = Authentication(
-        tmp_path, known.directory, calls, audit, clock, enrolling=enrolling, codes=codes
-    )
-    await service.start()
-    door = Door(known, clock, calls, service, told, used, audited, audit)
-    door.wants(UnknownCards.ENROL)
-    yield door
-    await service.stop()
-    known.replica.close()
+    async with signing_in(tmp_path, Door) as door:
+        door.wants(UnknownCards.ENROL)
+        yield door
 
 
 async def test_who_signs_in_beside_a_new_card_has_it_at_once(door: Door) -> None:
@@ -97,7 +62,7 @@ async def test_who_signs_in_beside_a_new_card_has_it_at_once(door: Door) -> None
     assert (answer.ok, answer.says) == (True, "Hello Ada. This card is yours now.")
     tapped = await door.tap(NEW_CARD)
     assert (tapped.ok, tapped.username, tapped.card_id) == (True, "ada", answer.card_id)
-    (fact,) = door.told
+    (fact,) = door.enrolled
     context = card_context(fact.account_id, fact.card_id)
     assert sealing.unseal(KEY, fact.sealed_number, context).decode() == NEW_CARD
     assert fact.card_hash == cards.card_hash(CARD_KEY, cards.canonical(NEW_CARD))
@@ -115,14 +80,14 @@ async def test_where_the_account_refuses_unknown_cards_nothing_becomes_anybodys(
     door.wants(UnknownCards.REFUSE)
     assert (await door.tap(NEW_CARD)).reason == "unknown-card"
     assert (await door.enrol(NEW_CARD)).reason == "unknown-card"
-    assert door.told == []
+    assert door.enrolled == []
 
 
 @pytest.mark.parametrize("number", [A_PHONE, "no card"])
 async def test_what_changes_with_each_tap_is_no_card_to_have(door: Door, number: str) -> None:
     assert (await door.tap(number)).reason == "unknown-card"
     assert (await door.enrol(number)).reason == "unknown-card"
-    assert door.told == []
+    assert door.enrolled == []
 
 
 async def test_a_card_of_somebody_else_is_never_taken_over(door: Door) -> None:
@@ -134,14 +99,14 @@ async def test_a_card_of_somebody_else_is_never_taken_over(door: Door) -> None:
     assert [row.detail["reason"] for row in refused] == ["card-taken"]
     # One's own is simply there.
     assert (await door.enrol(ADAS_CARD)).card_id == door.people.alder.cards["ada"].id
-    assert door.told == []
+    assert door.enrolled == []
 
 
 async def test_guessing_beside_a_card_is_counted_as_any_guess(door: Door) -> None:
     reasons = [(await door.enrol(NEW_CARD, "ada", f"guess {n}")).reason for n in range(6)]
     assert reasons == ["wrong-password"] * 5 + ["locked"]
     assert (await door.enrol(NEW_CARD)).reason == "locked"
-    assert door.told == []
+    assert door.enrolled == []
     door.clock.move(minutes=16)
     assert (await door.enrol(NEW_CARD)).ok
 
@@ -167,7 +132,7 @@ async def test_new_cards_that_become_somebodys_do_not_shut_the_reader(door: Door
 
 async def test_the_primarys_card_takes_the_place_of_the_lent_one(door: Door) -> None:
     await door.enrol(NEW_CARD)
-    (fact,) = door.told
+    (fact,) = door.enrolled
     record = CardRecord(fact.card_id, fact.user_id, fact.card_hash, fact.last4)
     door.people.feed.put(door.people.alder.stream, record)
     assert (await door.tap(NEW_CARD)).username == "ada"
@@ -177,7 +142,7 @@ async def test_the_primarys_card_takes_the_place_of_the_lent_one(door: Door) -> 
 
 async def test_where_somebody_else_was_told_of_first_the_lent_card_ends(door: Door) -> None:
     await door.enrol(NEW_CARD)
-    (fact,) = door.told
+    (fact,) = door.enrolled
     ben = door.people.alder.users["ben"].id
     first = CardRecord(CardId(new_id()), ben, fact.card_hash, fact.last4)
     door.people.feed.put(door.people.alder.stream, first)
@@ -193,7 +158,7 @@ async def test_a_snapshot_drops_what_was_told_and_keeps_what_was_not(
 ) -> None:
     await door.enrol(NEW_CARD)
     if is_told:
-        door.told.clear()
+        door.enrolled.clear()
     alder = door.people.alder
     records = (alder.record, *alder.users.values(), *alder.cards.values())
     door.people.feed.snapshot(alder.stream, *records)
