@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from control_plane.commands.models import Command
-from control_plane.jobs.words import Hop
+from control_plane.jobs.timeline import Hop
 from control_plane.printers.words import state_words, supplies_of
 from control_plane.web.forms import sentence
 from shared.i18n import format_bytes, format_duration, format_number, format_time, gettext, mark

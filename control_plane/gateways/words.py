@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from control_plane.gateways.models import Gateway, GatewayState
-from control_plane.jobs.words import Hop
+from control_plane.jobs.timeline import Hop
 from shared.i18n import (
     format_duration,
     format_moment,

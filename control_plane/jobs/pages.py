@@ -11,7 +11,7 @@ from control_plane.commands import service as commands
 from control_plane.database import utc_now
 from control_plane.errors import ConflictError, InvalidError
 from control_plane.gateways import service as gateways
-from control_plane.jobs import requests, words
+from control_plane.jobs import requests, timeline, words
 from control_plane.jobs import service as jobs
 from control_plane.jobs.ticket_words import ticket_words
 from control_plane.paging import DEFAULT_LIMIT, EXPORT_LIMIT, Page
@@ -260,7 +260,7 @@ def _values(session: Session, job_id: JobId) -> dict[str, Any]:
         "old": words.old_news(job, names, home, now),
         "is_unread": parked.is_parked(session, job.gateway_id, f"job:{job.id}"),
         "why": words.why_not_printed(job, now),
-        "hops": words.way(job, detail.timeline, detail.counts, names, wished),
+        "hops": timeline.way(job, detail.timeline, detail.counts, names, wished),
         "pages": words.pages_by_source(job, detail.counts),
         "ticket": ticket_words(job.ticket),
         "who_sees": words.who_sees(names, shows_titles=shows_titles()),
