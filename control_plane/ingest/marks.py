@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -26,6 +26,8 @@ EVENTS: Final = {
     "forked": "gateway.rolled-back",
     "pruned": "gateway.facts-missing",
 }
+
+IDENTITY: Final = "identity"  # the disk became this gateway, and was another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,30 @@ def decide(
     if session.get(LaneEpoch, (gateway_id, lane.value, said.epoch)) is not None:
         says = "this database is an older copy: another epoch has begun since"
         return _begin_anew(session, mark, says)
-    behind = said.previous is not None and said.previous.epoch == mark.epoch
-    if behind and said.previous is not None and said.previous.seq > mark.upto_seq:
-        return _decide(LaneAction.RESEND, mark, "first the rest of the epoch before")
+    if said.previous is not None and said.previous.epoch == mark.epoch:
+        if said.previous.seq > mark.upto_seq:
+            return _decide(LaneAction.RESEND, mark, "first the rest of the epoch before")
+    elif lane is Lane.FACTS and _was_elsewhere(session, mark, said):
+        return _ask_what_it_has(session, mark, said)
     return _follow(session, mark, said)
+
+
+def _was_elsewhere(session: Session, mark: LaneMark, said: LaneHello) -> bool:
+    """Whether this disk was another gateway's before, or spoke to a primary that is lost."""
+    if said.previous is None:
+        return False
+    return session.get(LaneEpoch, (mark.gateway_id, mark.lane, said.previous.epoch)) is None
+
+
+def _ask_what_it_has(session: Session, mark: LaneMark, said: LaneHello) -> Decision:
+    """Let it begin once more, and so tell which jobs it has: what became of them, we do not know.
+
+    The epoch that it came with is thereby one that was left; all of its rows go along.
+    """
+    _remember_epoch(session, mark, said, utc_now())
+    asked = _begin_anew(session, mark, "it follows an epoch that was never told of here").mark
+    start = envelope.chain_start(mark.gateway_id, Lane(mark.lane), said.epoch).hex()
+    return Decision(replace(asked, epoch=said.epoch, upto_seq=0, chain=start))
 
 
 def _begin(session: Session, gateway_id: GatewayId, lane: Lane, said: LaneHello) -> Decision:
@@ -189,8 +211,18 @@ def _follow(session: Session, mark: LaneMark, said: LaneHello) -> Decision:
     session.flush()
     if said.previous is None and mark.lane == Lane.FACTS.value:
         jobs.on_another_disk(session, mark.gateway_id, now)
-    event = EVENTS.get(said.why, "gateway.new-epoch")
-    return _decide(LaneAction.CONTINUE, mark, f"{said.why}: a new epoch", event)
+    why = _why(session, mark, said)
+    event = EVENTS.get(why, "gateway.new-epoch")
+    return _decide(LaneAction.CONTINUE, mark, f"{why}: a new epoch", event)
+
+
+def _why(session: Session, mark: LaneMark, said: LaneHello) -> str:
+    """Why this epoch began; one that follows another's identity was asked for, not set back."""
+    if said.previous is None:
+        return said.why
+    before = session.get(LaneEpoch, (mark.gateway_id, mark.lane, said.previous.epoch))
+    is_asked = before is not None and before.why == IDENTITY and not before.upto_seq
+    return IDENTITY if is_asked else said.why
 
 
 def _remember_epoch(session: Session, mark: LaneMark, said: LaneHello, now: datetime) -> None:

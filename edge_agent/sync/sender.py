@@ -81,13 +81,14 @@ class Sender:
         if mark.action is LaneAction.PARKED:
             self.stop_sending()
             return
+        state = await self._store.read(lambda c: outbox.lane_state(c, self._lane))
         if mark.action is LaneAction.NEW_EPOCH:
             # Rows that only an earlier copy of the primary acknowledged go along.
-            after = mark.upto_seq if self.trouble == "pruned" else None
-            await begin_anew(self.trouble or "behind", after)
+            is_not_known = mark.epoch == state.epoch and mark.upto_seq == 0
+            goes_along = self.trouble == "pruned" or is_not_known
+            await begin_anew(self.trouble or "behind", mark.upto_seq if goes_along else None)
             self.trouble = ""
             return
-        state = await self._store.read(lambda c: outbox.lane_state(c, self._lane))
         known = await self._store.read(lambda c: outbox.knows_epoch(c, self._lane, mark.epoch))
         chain = await self._store.read(
             lambda c: outbox.chain_at(c, self._lane, mark.epoch, mark.upto_seq)

@@ -16,7 +16,7 @@ from shared.job_states import Hold, JobState
 from shared.messages import envelope
 from shared.messages.envelope import Lane
 from shared.messages.events import JobChanged, JobReceived, Source
-from shared.messages.hello import LaneAction, LaneHello, LaneMark
+from shared.messages.hello import LaneAction, LaneHello, LaneMark, Position
 from tests.support.houses import TESTER, Town
 
 EPOCH = "e" * 32
@@ -93,3 +93,37 @@ def held_in_the_seventh_life(town: Town, job_id: JobId) -> JobChanged:
         revision=2,
         home_epoch=7,
     )
+
+
+def comes_back(
+    database: Database, gateway: GatewayId, epoch: str, previous: str, lane: Lane = Lane.FACTS
+) -> LaneMark:
+    """Say Hello under an epoch that follows another one, of which nothing was acknowledged."""
+    chain = envelope.chain_start(gateway, lane, epoch).hex()
+    before = Position(previous, 0, envelope.chain_start(gateway, lane, previous).hex())
+    with database.writing() as session:
+        said = LaneHello(epoch, 1, chain, 1, previous=before, why="identity")
+        return marks.on_hello(session, gateway, lane, said).mark
+
+
+def test_a_disk_that_was_another_gateway_is_asked_once_to_begin_anew(
+    database: Database, gateway: GatewayId
+) -> None:
+    elsewhere, back, anew = "f" * 32, "a" * 32, "b" * 32
+    asked = comes_back(database, gateway, back, elsewhere)
+    assert (asked.action, asked.epoch, asked.upto_seq) == (LaneAction.NEW_EPOCH, back, 0)
+    assert asked.home_epoch == 2
+    # The power went before it did so: it is asked again, under another number.
+    again = comes_back(database, gateway, back, elsewhere)
+    assert (again.action, again.home_epoch) == (LaneAction.NEW_EPOCH, 3)
+    done = comes_back(database, gateway, anew, back)
+    assert (done.action, done.epoch) == (LaneAction.CONTINUE, anew)
+
+
+def test_an_epoch_that_follows_a_known_one_and_a_lane_without_jobs_just_go_on(
+    database: Database, gateway: GatewayId
+) -> None:
+    assert comes_back(database, gateway, "a" * 32, EPOCH).action is LaneAction.CONTINUE
+    for epoch, before in (("c" * 32, "d" * 32), ("e" * 32, "f" * 32)):
+        mark = comes_back(database, gateway, epoch, before, Lane.TELEMETRY)
+        assert mark.action is LaneAction.CONTINUE

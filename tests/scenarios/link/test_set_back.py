@@ -206,3 +206,30 @@ async def test_a_replaced_box_has_none_of_the_jobs_of_the_old_one(
         await box.told()
     assert known_state(primary, job.id) == JobState.ABORTED
     assert known_state(primary, new.id) == JobState.PENDING_HELD
+
+
+async def test_a_disk_that_was_another_gateway_for_a_while_tells_which_jobs_it_has(
+    primary: Primary, tmp_path: Path
+) -> None:
+    gateway, state = primary.town.alder.gateway, tmp_path / "box"
+    async with a_gateway(primary, state, primary.enrol(gateway, state)) as box:
+        await box.connected()
+        stays, goes = await send(primary, box, "stays"), await send(primary, box, "goes")
+        await box.told()
+    other = primary.new_gateway("for a while")
+    async with a_gateway(primary, state, primary.enrol(other, state)) as box:
+        await box.connected()
+        await box.jobs.cancel(goes.id, Actor("policy"))
+        await box.told()  # As the other gateway, which is not the home of that job.
+    assert known_state(primary, goes.id) == JobState.PENDING_HELD
+
+    async with a_gateway(primary, state, primary.enrol(gateway, state)) as box:
+        await box.connected()
+        await until(lambda: primary.count("gateway.jobs-lost") == 1, "the list was compared")
+        new = await send(primary, box, "new")
+        await box.told()
+    assert known_state(primary, goes.id) == JobState.ABORTED
+    assert known_state(primary, stays.id) == known_state(primary, new.id) == JobState.PENDING_HELD
+    # It was never set back in time, and nobody is told that it was.
+    assert primary.count("gateway.rolled-back") == 0
+    assert lines(primary, stays.id) == [(1, "received")]
