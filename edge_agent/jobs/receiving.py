@@ -14,7 +14,8 @@ from edge_agent.jobs.incoming import Incoming
 from edge_agent.jobs.model import Document, Job, NewJob
 from edge_agent.jobs.store import JobStore
 from edge_agent.jobs.transaction import Transaction, find_job
-from edge_agent.spool.spool import Sealed, Spool
+from edge_agent.spool.receiving import Sealed
+from edge_agent.spool.spool import Spool
 from shared.clock import Clock
 from shared.ids import DocumentId, JobId, new_id
 from shared.job_states import Hold, JobEvent, JobState

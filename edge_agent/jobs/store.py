@@ -40,7 +40,8 @@ from edge_agent.jobs.rush import Rush
 from edge_agent.jobs.transaction import Transaction
 from edge_agent.jobs.worker import Handed, Worker
 from edge_agent.spool.durable import Fatal, end_process
-from edge_agent.spool.spool import Sealed, Spool, Stored
+from edge_agent.spool.receiving import Sealed
+from edge_agent.spool.spool import Spool, Stored
 
 T = TypeVar("T")
 Work = Callable[[Transaction], T]

@@ -3,69 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
-import hashlib
 import logging
 import os
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from edge_agent.spool.durable import Fatal, end_process, make_folder
 from edge_agent.spool.errors import DocumentGoneError, SpoolFullError
-from edge_agent.spool.incoming import IncomingFile
-from edge_agent.spool.keys import DayKey, DayKeys
+from edge_agent.spool.keys import DayKeys
+from edge_agent.spool.receiving import (
+    PIECE_BYTES,
+    SMALL_BYTES,
+    LargeDocuments,
+    Receiving,
+    Sealed,
+    first_bytes,
+    refusal,
+)
 from edge_agent.spool.segments import SEGMENT_BYTES, Segments
+from edge_agent.spool.threads import Threads
 from shared.crypto.documents import (
     HEADER_BYTES,
-    KEY_BYTES,
     DocumentDamagedError,
     Header,
     Opener,
     Recipient,
-    Sealer,
     unwrap_key,
-    wrap_key,
 )
 from shared.ids import AccountId, DocumentId, JobId, is_id
 
-T = TypeVar("T")
-
-SMALL_BYTES: Final = 64 * 1024  # smaller documents share a segment
 LOOK_SECONDS: Final = 0.05  # how old the knowledge of free space may be
-PIECE_BYTES: Final = 512 * 1024  # sealed and written, or read and opened, in one go
 # To seal a chunk is to give up the interpreter's lock and to wait for it: few chunks, then.
 CHUNK_BYTES_OF_FILES: Final = 256 * 1024
-THREADS: Final = 4
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Sealed:
-    """A document that was received; durable once the job store has committed it."""
-
-    account_id: AccountId
-    job_id: JobId
-    document_id: DocumentId
-    number: int
-    recipient: Recipient
-    size_bytes: int  # as it came
-    sha256: str  # hex, as it came
-    location: str  # empty until the store has put it into a segment
-    bytes_for_segment: bytes = b""  # header and chunks, where it is small
-
-    @property
-    def in_segment(self) -> bool:
-        """Whether it shares a segment; a file of its own is on disk already."""
-        return not self.location.startswith("file:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +73,10 @@ class Spool:
         self._watermark_bytes = watermark_bytes
         self.keys = DayKeys(state / "keys", now, fatal)
         self.segments = Segments(self.folder / "segments", fatal, segment_bytes)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spool")
+        self._threads = Threads()
+        self._large = LargeDocuments(
+            self._incoming, self._documents, self._threads, self.has_room, fatal
+        )
         self._erasing: set[Future[None]] = set()
         self._closed = False
         self._has_room = True
@@ -122,7 +103,7 @@ class Spool:
     def close(self) -> None:
         self._closed = True
         self.segments.close()
-        self._threads.shutdown(wait=True)
+        self._threads.close()
 
     def free_bytes(self) -> int:
         status = os.statvfs(self.folder)
@@ -157,14 +138,14 @@ class Spool:
         try:
             key = await self.keys.use(account_id)
         except OSError as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
         try:
-            head, rest = (body, None) if isinstance(body, bytes) else await _first_bytes(body)
+            head, rest = (body, None) if isinstance(body, bytes) else await first_bytes(body)
             if len(head) < SMALL_BYTES:
                 header = Header.new(account_id, job_id, number)
-                return _Receiving(key, header, document_id).small(head)
+                return Receiving(key, header, document_id).small(head)
             header = Header.new(account_id, job_id, number, CHUNK_BYTES_OF_FILES)
-            return await self._receive_file(_Receiving(key, header, document_id), head, rest)
+            return await self._large.receive(Receiving(key, header, document_id), head, rest)
         except BaseException:
             self.keys.done([key.id])
             raise
@@ -187,17 +168,17 @@ class Spool:
         who = (account_id, job_id, number)
         if kind == "segment":
             where = [int(part) for part in rest.split(":")]
-            sealed = await self._in_thread(partial(self.segments.read, *where))
+            sealed = await self._threads.run(partial(self.segments.read, *where))
             opener = self._opener(sealed[:HEADER_BYTES], who, recipients)
             opened = opener.update(sealed[HEADER_BYTES:]) + opener.finish()
             if opened:
                 yield opened
             return
-        descriptor = await self._in_thread(partial(self._open_file, rest))
+        descriptor = await self._threads.run(partial(self._open_file, rest))
         try:
-            header = await self._in_thread(partial(os.read, descriptor, HEADER_BYTES))
+            header = await self._threads.run(partial(os.read, descriptor, HEADER_BYTES))
             opener = self._opener(header, who, recipients)
-            while sealed := await self._in_thread(partial(os.read, descriptor, PIECE_BYTES)):
+            while sealed := await self._threads.run(partial(os.read, descriptor, PIECE_BYTES)):
                 yield opener.update(sealed)
             yield opener.finish()
         finally:
@@ -218,12 +199,12 @@ class Spool:
     async def destroy_unused_keys(self) -> list[str]:
         """Destroy the day keys that nothing is sealed for, after what is being erased."""
         await asyncio.gather(*[asyncio.wrap_future(future) for future in tuple(self._erasing)])
-        return await self._in_thread(self.keys.destroy_unused)
+        return await self._threads.run(self.keys.destroy_unused)
 
     def erase_soon(self, documents: Sequence[Stored]) -> None:
         """Erase in a thread: to unlink gigabytes takes a while. Orphans wait for the next start."""
         if documents and not self._closed:
-            future = self._threads.submit(self._erase_and_log, documents)
+            future = self._threads.submit(partial(self._erase_and_log, documents))
             self._erasing.add(future)
             future.add_done_callback(self._erasing.discard)
 
@@ -239,56 +220,6 @@ class Spool:
             self.erase([Stored(sealed.location, sealed.recipient.key_id)])
         else:
             self.keys.done([sealed.recipient.key_id])
-
-    async def _receive_file(
-        self, receiving: _Receiving, head: bytes, rest: AsyncIterator[bytes] | None
-    ) -> Sealed:
-        name = receiving.document_id
-        paths = self._incoming / name, self._documents / name
-        file = IncomingFile(*paths, receiving.sealer, self._fatal)
-        try:
-            await self._fill(file, receiving, head, rest)
-        except BaseException:
-            file.discard()
-            raise
-        return receiving.sealed(f"file:{name}", b"")
-
-    async def _fill(
-        self,
-        file: IncomingFile,
-        receiving: _Receiving,
-        head: bytes,
-        rest: AsyncIterator[bytes] | None,
-    ) -> None:
-        held, held_bytes = [head], len(head)
-        writing: asyncio.Future[None] | None = None  # the piece before, while this one comes in
-        try:
-            async for chunk in rest or _nothing():
-                held.append(chunk)
-                held_bytes += len(chunk)
-                if held_bytes >= PIECE_BYTES:
-                    if not self.has_room():
-                        raise SpoolFullError
-                    piece, held, held_bytes = b"".join(held), [], 0
-                    await _on_disk(writing)
-                    writing = self._begin(partial(_count_and_write, receiving, file, piece))
-            await _on_disk(writing)
-            writing = self._begin(partial(_count_and_finish, receiving, file, b"".join(held)))
-            await _on_disk(writing)
-        finally:
-            # While the thread uses the file it may neither be closed nor erased.
-            await _ended(writing)
-
-    def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        future = self._begin(work)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await _ended(future)
-            raise
 
     def _open_file(self, name: str) -> int:
         if not is_id(name):
@@ -308,97 +239,3 @@ class Spool:
             key = self.keys.find(recipient.key_id)
             return Opener(unwrap_key(key.cipher, recipient, header), found)
         raise DocumentGoneError("nobody here has a key to it")
-
-
-class _Receiving:
-    """One document while it arrives."""
-
-    def __init__(self, key: DayKey, header: Header, document_id: DocumentId) -> None:
-        secret = os.urandom(KEY_BYTES)
-        self.document_id = document_id
-        self.sealer = Sealer(secret, header)
-        self._header = header
-        self._recipient = wrap_key(key.cipher, key.id, secret, self.sealer.header)
-        self._size = 0
-        self._hash = hashlib.sha256()
-
-    def count(self, data: bytes) -> None:
-        self._size += len(data)
-        self._hash.update(data)
-
-    def small(self, data: bytes) -> Sealed:
-        self.count(data)
-        return self.sealed("", self.sealer.seal_whole(data))
-
-    def sealed(self, location: str, stored: bytes) -> Sealed:
-        return Sealed(
-            self._header.account_id,
-            self._header.job_id,
-            self.document_id,
-            self._header.number,
-            self._recipient,
-            self._size,
-            self._hash.hexdigest(),
-            location,
-            stored,
-        )
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""
-
-
-async def _on_disk(writing: asyncio.Future[None] | None) -> None:
-    if writing is None:
-        return
-    try:
-        await asyncio.shield(writing)
-    except OSError as error:
-        raise _refusal(error) from error
-
-
-async def _ended(future: asyncio.Future[T] | None) -> None:
-    """Wait until a thread is done with what it was given, however it went.
-
-    Whoever is cancelled here waits all the same: the thread has the file in its hands.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    while future is not None and not future.done():
-        try:
-            await asyncio.wait((future,))
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    if future is not None:
-        with contextlib.suppress(OSError):
-            future.result()
-
-
-async def _first_bytes(body: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes] | None]:
-    """Read until the document is complete or no longer small."""
-    pieces, size = [], 0
-    async for chunk in body:
-        pieces.append(chunk)
-        size += len(chunk)
-        if size >= SMALL_BYTES:
-            return b"".join(pieces), body
-    return b"".join(pieces), None
-
-
-def _count_and_write(receiving: _Receiving, file: IncomingFile, data: bytes) -> None:
-    receiving.count(data)
-    file.write(data)
-
-
-def _count_and_finish(receiving: _Receiving, file: IncomingFile, data: bytes) -> None:
-    _count_and_write(receiving, file, data)
-    file.finish()
-
-
-def _refusal(error: OSError) -> SpoolFullError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE):
-        return SpoolFullError()
-    log.error("a document could not be written: %s", error)
-    return SpoolFullError("The document could not be written to disk.")

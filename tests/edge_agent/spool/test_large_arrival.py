@@ -15,7 +15,8 @@ import pytest
 from edge_agent.spool import incoming
 from edge_agent.spool.durable import write_vector
 from edge_agent.spool.errors import SpoolFullError
-from edge_agent.spool.spool import PIECE_BYTES, Spool
+from edge_agent.spool.receiving import PIECE_BYTES
+from edge_agent.spool.spool import Spool
 from shared.clock import SystemClock
 from shared.ids import DocumentId, JobId, new_id
 from tests.support.jobs import ALDER
