@@ -6,22 +6,23 @@ import argparse
 from typing import Any, Final
 
 from control_plane.cli import desk as desks
-from control_plane.cli.desk import at_desk
+from control_plane.cli.desk import Desk, at_desk
 from control_plane.cli.telling import CommandError
+from control_plane.cli.verbs import listed, of_tenant
 from control_plane.enrolment import approval
 from control_plane.gateways.api import WaitingBoxView
+from control_plane.tenants import Tenant
 
 Arguments = argparse.Namespace
 _SHOWN: Final = 32  # hexadecimal digits of a fingerprint that people compare
 
 
-def list_waiting(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        owner = desks.tenant(desk, arguments)
-        found = approval.list_waiting(
-            desk.session, owner, desks.gateway_id(desk, owner, arguments.gateway)
-        )
-        return {"items": [WaitingBoxView.model_validate(box) for box in found]}
+@of_tenant
+def list_waiting(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
+    found = approval.list_waiting(
+        desk.session, owner, desks.gateway_id(desk, owner, arguments.gateway)
+    )
+    return listed(WaitingBoxView, found)
 
 
 def approve(arguments: Arguments) -> Any:

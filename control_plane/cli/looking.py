@@ -13,69 +13,67 @@ from control_plane.audit import service as audit
 from control_plane.cli import desk as desks
 from control_plane.cli.desk import Desk, at_desk
 from control_plane.cli.telling import CommandError
+from control_plane.cli.verbs import of_account, of_tenant
 from control_plane.commands.schemas import CommandView
 from control_plane.jobs import requests
 from control_plane.jobs import service as jobs
 from control_plane.jobs.views import JobDetailView, JobView, views_of
+from control_plane.tenants import Tenant
 from shared.ids import JobId
 from shared.job_states import JobState
 
 Arguments = argparse.Namespace
 
 
-def list_jobs(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        page = jobs.list_jobs(
-            desk.session,
-            account.id,
-            text=arguments.text,
-            states=_states(arguments.job_state or ()),
-            cursor=arguments.cursor,
-            limit=arguments.limit,
-        )
-        return {"items": _views(desk, account, page.items), "next_cursor": page.next_cursor}
+@of_account
+def list_jobs(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    page = jobs.list_jobs(
+        desk.session,
+        account.id,
+        text=arguments.text,
+        states=_states(arguments.job_state or ()),
+        cursor=arguments.cursor,
+        limit=arguments.limit,
+    )
+    return {"items": _views(desk, account, page.items), "next_cursor": page.next_cursor}
 
 
-def show_job(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        detail = jobs.get_job(desk.session, account.id, JobId(arguments.id))
-        view = _views(desk, account, [detail.job])[0]
-        return JobDetailView.of(view, detail)
+@of_account
+def show_job(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    detail = jobs.get_job(desk.session, account.id, JobId(arguments.id))
+    view = _views(desk, account, [detail.job])[0]
+    return JobDetailView.of(view, detail)
 
 
-def cancel_job(arguments: Arguments) -> Any:
+@of_account
+def cancel_job(desk: Desk, account: Account, arguments: Arguments) -> Any:
     """Ask its gateway; a running primary brings the question there."""
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        asked = requests.cancel(desk.session, account.id, JobId(arguments.id), desk.by)
-        return CommandView.model_validate(asked)
+    asked = requests.cancel(desk.session, account.id, JobId(arguments.id), desk.by)
+    return CommandView.model_validate(asked)
 
 
-def release_job(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        printer = desks.printer(desk, account.id, arguments.printer)
-        asked = requests.release(desk.session, account.id, JobId(arguments.id), printer.id, desk.by)
-        return CommandView.model_validate(asked)
+@of_account
+def release_job(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    printer = desks.printer(desk, account.id, arguments.printer)
+    asked = requests.release(desk.session, account.id, JobId(arguments.id), printer.id, desk.by)
+    return CommandView.model_validate(asked)
 
 
-def list_audit(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        page = audit.list_events(
-            desk.session,
-            desks.tenant(desk, arguments),
-            event=arguments.event,
-            cursor=arguments.cursor,
-            limit=arguments.limit,
-        )
-        names = (
-            "seq", "at", "event", "outcome", "actor_kind", "actor_name", "subject_kind",
-            "subject_id", "source", "detail",
-        )  # fmt: skip
-        items = [{name: getattr(row, name) for name in names} for row in page.items]
-        return {"items": items, "next_cursor": page.next_cursor}
+@of_tenant
+def list_audit(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
+    page = audit.list_events(
+        desk.session,
+        owner,
+        event=arguments.event,
+        cursor=arguments.cursor,
+        limit=arguments.limit,
+    )
+    names = (
+        "seq", "at", "event", "outcome", "actor_kind", "actor_name", "subject_kind",
+        "subject_id", "source", "detail",
+    )  # fmt: skip
+    items = [{name: getattr(row, name) for name in names} for row in page.items]
+    return {"items": items, "next_cursor": page.next_cursor}
 
 
 def verify_audit(arguments: Arguments) -> Any:

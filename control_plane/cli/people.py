@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from control_plane import tenants
+from control_plane.accounts.models import Account
 from control_plane.audit import service as audit
 from control_plane.cards import rekeying
 from control_plane.cards import service as cards
@@ -17,6 +18,7 @@ from control_plane.cards.schemas import CardKeyView, CardView, NewCard
 from control_plane.cli import desk as desks
 from control_plane.cli.desk import Desk, at_desk, open_database
 from control_plane.cli.telling import CommandError
+from control_plane.cli.verbs import of_account, of_tenant, paged, removed
 from control_plane.domains import service as domains
 from control_plane.recovery import links
 from control_plane.roles import service as roles
@@ -66,21 +68,19 @@ def set_user(arguments: Arguments) -> Any:
         return _views(desk, owner, [user])[0]
 
 
-def list_users(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        owner = desks.tenant(desk, arguments)
-        page = users.list_users(
-            desk.session, owner, text=arguments.text, cursor=arguments.cursor, limit=arguments.limit
-        )
-        return {"items": _views(desk, owner, page.items), "next_cursor": page.next_cursor}
+@of_tenant
+def list_users(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
+    page = users.list_users(
+        desk.session, owner, text=arguments.text, cursor=arguments.cursor, limit=arguments.limit
+    )
+    return {"items": _views(desk, owner, page.items), "next_cursor": page.next_cursor}
 
 
-def remove_user(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        owner = desks.tenant(desk, arguments)
-        user = desks.user(desk, owner, arguments.username)
-        users.delete(desk.session, owner, user.id, desk.by)
-        return {"id": user.id, "removed": True}
+@of_tenant
+def remove_user(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
+    user = desks.user(desk, owner, arguments.username)
+    users.delete(desk.session, owner, user.id, desk.by)
+    return removed(user.id)
 
 
 def import_users(arguments: Arguments) -> Any:
@@ -108,67 +108,58 @@ def _show_progress(done: int, everything: int) -> None:
         print(f"\r{done} of {everything}", end="" if done < everything else "\n", file=sys.stderr)
 
 
-def recovery_link(arguments: Arguments) -> Any:
+@of_tenant
+def recovery_link(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
     """A one-time link by which a person sets a new password."""
-    with at_desk(arguments) as desk:
-        owner = desks.tenant(desk, arguments)
-        user = desks.user(desk, owner, arguments.username)
-        named = [d.name for d in domains.list_domains(desk.session, owner) if d.verified_at]
-        if not named:
-            raise CommandError("there is no verified domain yet: spoolhouse domain add --help")
-        token = links.create(desk.session, links.RECOVERY, owner, user.id)
-        audit.record(
-            desk.session, owner, "user.link-made", desk.by, subject_kind="user",
-            subject_id=user.id,
-        )  # fmt: skip
-        return {"url": f"https://{named[0]}:{desk.settings.listen_port}/recover/{token}"}
+    user = desks.user(desk, owner, arguments.username)
+    named = [d.name for d in domains.list_domains(desk.session, owner) if d.verified_at]
+    if not named:
+        raise CommandError("there is no verified domain yet: spoolhouse domain add --help")
+    token = links.create(desk.session, links.RECOVERY, owner, user.id)
+    audit.record(
+        desk.session, owner, "user.link-made", desk.by, subject_kind="user",
+        subject_id=user.id,
+    )  # fmt: skip
+    return {"url": f"https://{named[0]}:{desk.settings.listen_port}/recover/{token}"}
 
 
-def make_code(arguments: Arguments) -> Any:
+@of_account
+def make_code(desk: Desk, account: Account, arguments: Arguments) -> Any:
     """A one-time code by which somebody without their card signs in at a printer."""
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        user = desks.user(desk, tenants.account(account.id), arguments.username)
-        made = codes.make(desk.session, account.id, user.id, desk.by, vault=desk.vault)
-        return SignInCodeView(user_id=user.id, code=made.code, expires_at=made.expires_at)
+    user = desks.user(desk, tenants.account(account.id), arguments.username)
+    made = codes.make(desk.session, account.id, user.id, desk.by, vault=desk.vault)
+    return SignInCodeView(user_id=user.id, code=made.code, expires_at=made.expires_at)
 
 
-def add_card(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        user = desks.user(desk, tenants.account(account.id), arguments.user)
-        new = NewCard(user_id=user.id, number=arguments.number)
-        card = cards.create(desk.session, account.id, new, desk.by, vault=desk.vault)
-        return CardView.model_validate(card)
+@of_account
+def add_card(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    user = desks.user(desk, tenants.account(account.id), arguments.user)
+    new = NewCard(user_id=user.id, number=arguments.number)
+    card = cards.create(desk.session, account.id, new, desk.by, vault=desk.vault)
+    return CardView.model_validate(card)
 
 
-def rekey_cards(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        found = rekeying.change_key(desk.session, account.id, desk.by, vault=desk.vault)
-        return CardKeyView.model_validate(found)
+@of_account
+def rekey_cards(desk: Desk, account: Account, _arguments: Arguments) -> Any:
+    found = rekeying.change_key(desk.session, account.id, desk.by, vault=desk.vault)
+    return CardKeyView.model_validate(found)
 
 
-def revoke_card(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        card = cards.revoke(desk.session, account.id, CardId(arguments.id), desk.by)
-        return CardView.model_validate(card)
+@of_account
+def revoke_card(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    card = cards.revoke(desk.session, account.id, CardId(arguments.id), desk.by)
+    return CardView.model_validate(card)
 
 
-def list_cards(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        user = (
-            desks.user(desk, tenants.account(account.id), arguments.user).id
-            if arguments.user
-            else None
-        )
-        page = cards.list_cards(
-            desk.session, account.id, user_id=user, cursor=arguments.cursor, limit=arguments.limit
-        )
-        items = [CardView.model_validate(card) for card in page.items]
-        return {"items": items, "next_cursor": page.next_cursor}
+@of_account
+def list_cards(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    user = (
+        desks.user(desk, tenants.account(account.id), arguments.user).id if arguments.user else None
+    )
+    page = cards.list_cards(
+        desk.session, account.id, user_id=user, cursor=arguments.cursor, limit=arguments.limit
+    )
+    return paged(CardView, page)
 
 
 def _password(arguments: Arguments) -> str | None:

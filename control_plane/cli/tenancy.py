@@ -9,6 +9,7 @@ from typing import Any
 from control_plane import tenants
 from control_plane.accounts import closing
 from control_plane.accounts import service as accounts
+from control_plane.accounts.models import Account
 from control_plane.accounts.schemas import (
     AccountChanges,
     AccountView,
@@ -21,6 +22,7 @@ from control_plane.accounts.schemas import (
 from control_plane.cli import desk as desks
 from control_plane.cli.desk import Desk, at_desk
 from control_plane.cli.telling import CommandError
+from control_plane.cli.verbs import listed, of_account, of_tenant, removed
 from control_plane.domains import service as domains
 from control_plane.domains.schemas import DomainView, NewDomain
 from control_plane.grants import service as grants
@@ -48,7 +50,7 @@ def create_vendor(arguments: Arguments) -> Any:
 def list_vendors(arguments: Arguments) -> Any:
     with at_desk(arguments) as desk:
         found = vendors.list_all(desk.session)
-        return {"items": [VendorView.model_validate(vendor) for vendor in found]}
+        return listed(VendorView, found)
 
 
 def change_vendor(arguments: Arguments) -> Any:
@@ -78,49 +80,42 @@ def list_accounts(arguments: Arguments) -> Any:
         if arguments.vendor:
             vendor = desks.vendor(desk, arguments.vendor)
             found = [account for account in found if account.vendor_id == vendor.id]
-        return {"items": [AccountView.model_validate(account) for account in found]}
+        return listed(AccountView, found)
 
 
-def change_account(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        body = AccountChanges(unknown_cards=arguments.unknown_cards)
-        changed = accounts.update(desk.session, account.id, body, desk.by, vault=desk.vault)
-        return AccountView.model_validate(changed)
+@of_account
+def change_account(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    body = AccountChanges(unknown_cards=arguments.unknown_cards)
+    changed = accounts.update(desk.session, account.id, body, desk.by, vault=desk.vault)
+    return AccountView.model_validate(changed)
 
 
-def extend_licence(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        until = datetime.now(UTC) + timedelta(days=arguments.days)
-        body = LicenceExtension(devices=arguments.devices, expires_at=until)
-        licence = accounts.extend_licence(
-            desk.session, account.vendor_id, account.id, body, desk.by
-        )
-        return LicenceView.model_validate(licence)
+@of_account
+def extend_licence(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    until = datetime.now(UTC) + timedelta(days=arguments.days)
+    body = LicenceExtension(devices=arguments.devices, expires_at=until)
+    licence = accounts.extend_licence(desk.session, account.vendor_id, account.id, body, desk.by)
+    return LicenceView.model_validate(licence)
 
 
-def close_account(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        body = CloseAccount(keep_days=arguments.keep_days)
-        closed = closing.close(desk.session, account.vendor_id, account.id, body, desk.by)
-        return AccountView.model_validate(closed)
+@of_account
+def close_account(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    body = CloseAccount(keep_days=arguments.keep_days)
+    closed = closing.close(desk.session, account.vendor_id, account.id, body, desk.by)
+    return AccountView.model_validate(closed)
 
 
-def reopen_account(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        opened = closing.reopen(desk.session, account.vendor_id, account.id, desk.by)
-        return AccountView.model_validate(opened)
+@of_account
+def reopen_account(desk: Desk, account: Account, _arguments: Arguments) -> Any:
+    opened = closing.reopen(desk.session, account.vendor_id, account.id, desk.by)
+    return AccountView.model_validate(opened)
 
 
-def delete_account(arguments: Arguments) -> Any:
+@of_account
+def delete_account(desk: Desk, account: Account, arguments: Arguments) -> Any:
     """Begin it, or see how far it is; a running primary goes on with it by itself."""
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        body = DeleteAccount(confirm=arguments.confirm, without_waiting=arguments.without_waiting)
-        return closing.delete(desk.session, account.vendor_id, account.id, body, desk.by)
+    body = DeleteAccount(confirm=arguments.confirm, without_waiting=arguments.without_waiting)
+    return closing.delete(desk.session, account.vendor_id, account.id, body, desk.by)
 
 
 def delete_vendor(arguments: Arguments) -> Any:
@@ -130,69 +125,64 @@ def delete_vendor(arguments: Arguments) -> Any:
             raise CommandError("this vendor stands under nobody; it is the installation's own")
         vendor_id = vendor.id
         deleting.delete(desk.session, vendor.parent_id, vendor_id, desk.by)
-        return {"id": vendor_id, "removed": True}
+        return removed(vendor_id)
 
 
-def add_domain(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        owner = desks.tenant(desk, arguments)
-        domain = domains.create(desk.session, owner, NewDomain(name=arguments.name), desk.by)
-        if arguments.verified:
-            domains.verify(desk.session, owner, domain.id, desk.by, verified_by="installation")
-        return DomainView.model_validate(domain)
-
-
-def verify_domain(arguments: Arguments) -> Any:
-    """The installation's owner vouches: for places without a DNS that we could ask."""
-    with at_desk(arguments) as desk:
-        owner = desks.tenant(desk, arguments)
-        domain = desks.domain(desk, owner, arguments.name)
+@of_tenant
+def add_domain(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
+    domain = domains.create(desk.session, owner, NewDomain(name=arguments.name), desk.by)
+    if arguments.verified:
         domains.verify(desk.session, owner, domain.id, desk.by, verified_by="installation")
-        return DomainView.model_validate(domain)
+    return DomainView.model_validate(domain)
 
 
-def remove_domain(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        owner = desks.tenant(desk, arguments)
-        domain = desks.domain(desk, owner, arguments.name)
-        domains.delete(desk.session, owner, domain.id, desk.by)
-        return {"id": domain.id, "removed": True}
+@of_tenant
+def verify_domain(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
+    """The installation's owner vouches: for places without a DNS that we could ask."""
+    domain = desks.domain(desk, owner, arguments.name)
+    domains.verify(desk.session, owner, domain.id, desk.by, verified_by="installation")
+    return DomainView.model_validate(domain)
 
 
-def list_domains(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        found = domains.list_domains(desk.session, desks.tenant(desk, arguments))
-        return {"items": [DomainView.model_validate(domain) for domain in found]}
+@of_tenant
+def remove_domain(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
+    domain = desks.domain(desk, owner, arguments.name)
+    domains.delete(desk.session, owner, domain.id, desk.by)
+    return removed(domain.id)
 
 
-def give_grant(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        account = desks.account(desk, arguments.account)
-        new = NewGrant.model_validate(
-            {
-                "permissions": arguments.permission,
-                "hours": arguments.hours,
-                "reason": arguments.reason,
-            }
-        )
-        return GrantView.model_validate(grants.create(desk.session, account.id, new, desk.by))
+@of_tenant
+def list_domains(desk: Desk, owner: Tenant, _arguments: Arguments) -> Any:
+    found = domains.list_domains(desk.session, owner)
+    return listed(DomainView, found)
 
 
-def create_key(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        owner = desks.tenant(desk, arguments)
-        roles = ACCOUNT_ROLES if owner.account_id else VENDOR_ROLES
-        named = {permission.value for permission in roles[arguments.role]}
-        new = NewApiKey.model_validate(
-            {
-                "name": arguments.name,
-                "permissions": sorted(arguments.permission or named),
-                "days": arguments.days,
-                "networks": arguments.network or [],
-            }
-        )
-        row, key = api_keys.create(desk.session, owner, new, desk.by)
-        return {"id": row.id, "name": row.name, "key": key, "permissions": row.permissions}
+@of_account
+def give_grant(desk: Desk, account: Account, arguments: Arguments) -> Any:
+    new = NewGrant.model_validate(
+        {
+            "permissions": arguments.permission,
+            "hours": arguments.hours,
+            "reason": arguments.reason,
+        }
+    )
+    return GrantView.model_validate(grants.create(desk.session, account.id, new, desk.by))
+
+
+@of_tenant
+def create_key(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
+    roles = ACCOUNT_ROLES if owner.account_id else VENDOR_ROLES
+    named = {permission.value for permission in roles[arguments.role]}
+    new = NewApiKey.model_validate(
+        {
+            "name": arguments.name,
+            "permissions": sorted(arguments.permission or named),
+            "days": arguments.days,
+            "networks": arguments.network or [],
+        }
+    )
+    row, key = api_keys.create(desk.session, owner, new, desk.by)
+    return {"id": row.id, "name": row.name, "key": key, "permissions": row.permissions}
 
 
 def list_keys(arguments: Arguments) -> Any:
@@ -203,11 +193,10 @@ def list_keys(arguments: Arguments) -> Any:
         return {"items": [{name: getattr(row, name) for name in names} for row in found]}
 
 
-def revoke_key(arguments: Arguments) -> Any:
-    with at_desk(arguments) as desk:
-        owner = desks.tenant(desk, arguments)
-        row = api_keys.revoke(desk.session, owner, arguments.id, desk.by)
-        return {"id": row.id, "revoked_at": row.revoked_at}
+@of_tenant
+def revoke_key(desk: Desk, owner: Tenant, arguments: Arguments) -> Any:
+    row = api_keys.revoke(desk.session, owner, arguments.id, desk.by)
+    return {"id": row.id, "revoked_at": row.revoked_at}
 
 
 def _give_domain(desk: Desk, owner: Tenant, host: str | None, brand: str) -> str | None:
