@@ -26,13 +26,24 @@ def apply(row: Versioned, changes: BaseModel) -> dict[str, Any]:
     Raises:
         InvalidError: A value that every row has was to be removed.
     """
-    changed: dict[str, Any] = {}
+    changed = differences(row, changes)
+    for name, (_before, value) in changed.items():
+        setattr(row, name, value)
+    return changed
+
+
+def differences(row: Versioned, changes: BaseModel) -> dict[str, Any]:
+    """What ``apply`` would change; the row stays as it is.
+
+    Raises:
+        InvalidError: A value that every row has was to be removed.
+    """
+    found: dict[str, Any] = {}
     columns = type(row).__table__.columns  # type: ignore[attr-defined]
     for name, value in changes.model_dump(mode="json", exclude_unset=True).items():
         if value is None and not columns[name].nullable:
             raise InvalidError(name, "cannot be empty")
         before = getattr(row, name)
         if before != value:
-            setattr(row, name, value)
-            changed[name] = [before, value]
-    return changed
+            found[name] = [before, value]
+    return found

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from control_plane import bulk
 from control_plane.groups.models import Group, GroupMember
 from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.users.models import User
@@ -98,14 +99,23 @@ def list_of_user(session: Session, account_id: AccountId, user_id: UserId) -> Se
 
 
 def groups_of_user(session: Session, account_id: AccountId, user_id: UserId) -> tuple[str, ...]:
-    return tuple(
-        session.scalars(
-            select(Group.id)
-            .join(GroupMember, GroupMember.group_id == Group.id)
-            .where(Group.account_id == account_id, GroupMember.user_id == user_id)
-            .order_by(Group.id)
-        )
+    return groups_of_users(session, account_id, {user_id}).get(user_id, ())
+
+
+def groups_of_users(
+    session: Session, account_id: AccountId, ids: Collection[UserId]
+) -> dict[UserId, tuple[str, ...]]:
+    """Tell which groups people are in; who is in none is not in it."""
+    rows = session.execute(
+        select(GroupMember.user_id, Group.id)
+        .join(Group, GroupMember.group_id == Group.id)
+        .where(Group.account_id == account_id, bulk.among(session, GroupMember.user_id, ids))
+        .order_by(Group.id)
     )
+    found: dict[UserId, tuple[str, ...]] = {}
+    for user_id, group_id in rows:
+        found[user_id] = (*found.get(user_id, ()), group_id)
+    return found
 
 
 def add_members(session: Session, group_id: str, user_ids: Sequence[UserId]) -> None:

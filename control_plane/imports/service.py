@@ -200,10 +200,10 @@ def _run(order: Import, import_id: str, state: str, then: str) -> None:
 
 def _open_text(database: Database, vault: Vault, tenant: Tenant, import_id: str) -> str:
     with database.reading() as session:
-        sealed = get_import(session, tenant, import_id).sealed_text
-    if sealed is None:
+        found = repository.find_import(session, tenant, import_id)
+    if found is None or found.sealed_text is None:
         raise _GoneError
-    return vault.open(sealed, _context(tenant, import_id)).decode()
+    return vault.open(found.sealed_text, _context(tenant, import_id)).decode()
 
 
 def _problems(lines: Sequence[Line]) -> dict[str, Any]:

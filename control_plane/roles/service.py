@@ -50,9 +50,7 @@ def get_role(session: Session, tenant: Tenant, role_id: str) -> Role:
 
 def permissions_of(session: Session, tenant: Tenant, user_id: UserId) -> frozenset[Permission]:
     """What a person may do in their own vendor or account."""
-    known = {permission.value: permission for permission in Permission}
-    roles = repository.roles_of_user(session, tenant, user_id)
-    return frozenset(known[text] for role in roles for text in role.permissions if text in known)
+    return frozenset(_permissions(repository.roles_of_user(session, tenant, user_id)))
 
 
 def create(
@@ -201,3 +199,8 @@ def check_may_manage(
         ForbiddenError: That person holds a permission that the asker has not.
     """
     _check_may_give(may, permissions_of(session, tenant, user_id))
+
+
+def check_may_manage_holder(held: Iterable[Role], may: frozenset[Permission]) -> None:
+    """The same of a person whose roles were read before, with those of others."""
+    _check_may_give(may, _permissions(held))

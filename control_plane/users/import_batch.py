@@ -24,7 +24,7 @@ from control_plane.tenants import Tenant
 from control_plane.users import service as users
 from control_plane.users.csv_file import Problem, Row
 from control_plane.users.models import User
-from control_plane.users.schemas import NewUser, UserChanges
+from control_plane.users.schemas import NewUser, PlainChanges
 from control_plane.vault import Vault
 from shared.cards import Card, canonical
 from shared.ids import UserId
@@ -68,10 +68,15 @@ class Batch:
     def __init__(self, session: Session, order: Import, rows: Sequence[Row]) -> None:
         self._session, self._order, self._rows = session, order, rows
         names = {_canonical_name(row) for row in rows}
-        self._known: Mapping[str, User] = users.by_usernames(session, order.tenant, names)
+        self._known: Mapping[str, User] = users.by_usernames(
+            session, order.tenant, names, locked=not order.dry_run
+        )
         self._roles = roles.list_roles(session, order.tenant)
+        ids = [user.id for user in self._known.values()]
+        self._held = roles.roles_of_users(session, order.tenant, ids)
         self._holders = self._find_holders()
         self._new: list[NewUser] = []
+        self._changed: list[tuple[User, PlainChanges]] = []
         self._cards: dict[str, Card] = {}  # by user name
 
     def carry_out(self) -> list[Line]:
@@ -84,6 +89,7 @@ class Batch:
             made = users.create_all(
                 session, order.tenant, self._new, order.by, vault=order.vault, may=order.may
             )
+            users.change_all(session, order.tenant, self._changed, order.by)
             owners = {user.username: user.id for user in (*self._known.values(), *made)}
             if self._cards and order.tenant.account_id is not None:
                 given = [(owners[name], card) for name, card in self._cards.items()]
@@ -112,15 +118,13 @@ class Batch:
     def _change(self, user: User, given: Mapping[str, Any]) -> str:
         # A file that is imported twice must not sign everybody out: passwords are for new people.
         kept = {key: given[key] for key in ("display_name", "email") if key in given}
-        body = UserChanges.model_validate(kept)
+        body = PlainChanges.model_validate(kept)
         wanted = body.model_dump(exclude_unset=True)
         if all(getattr(user, key) == value for key, value in wanted.items()):
             return "same"
-        order, session = self._order, self._session
-        with session.begin_nested():
-            users.update(
-                session, order.tenant, user.id, body, order.by, vault=order.vault, may=order.may
-            )
+        if self._order.may is not None:
+            roles.check_may_manage_holder(self._held[user.id], self._order.may)
+        self._changed.append((user, body))
         return "changed"
 
     def _free_card(self, number: str, user: User | None) -> Card | None:

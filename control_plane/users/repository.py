@@ -7,6 +7,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from control_plane import bulk
+from control_plane.errors import StaleError
 from control_plane.paging import DEFAULT_LIMIT, Column, Page, contains, paginate
 from control_plane.tenants import Tenant
 from control_plane.users.models import User
@@ -49,11 +50,38 @@ def end_code(session: Session, tenant: Tenant, user_id: UserId, code_id: str) ->
     ).one()
 
 
-def by_usernames(session: Session, tenant: Tenant, names: Collection[str]) -> dict[str, User]:
-    """Find people by their canonical user names, however many."""
+def by_usernames(
+    session: Session, tenant: Tenant, names: Collection[str], *, locked: bool = False
+) -> dict[str, User]:
+    """Find people by their canonical user names, however many; ``locked``: to change them."""
     query = select(User).where(User.tenant == str(tenant))
-    found = session.scalars(query.where(bulk.among(session, User.username, names)))
+    query = query.where(bulk.among(session, User.username, names)).order_by(User.id)
+    found = session.scalars(query.with_for_update() if locked else query)
     return {user.username: user for user in found}
+
+
+def change_all(session: Session, values: Mapping[User, Mapping[str, str]]) -> None:
+    """Change names and addresses of people who were read before, in two statements.
+
+    Raises:
+        StaleError: Somebody else changed one of them meanwhile.
+    """
+    if not values:
+        return
+    rows = [
+        {
+            "id": user.id,
+            "was_version": user.version,
+            "version": user.version + 1,
+            "display_name": wanted.get("display_name", user.display_name),
+            "email": wanted.get("email", user.email),
+        }
+        for user, wanted in values.items()
+    ]
+    if bulk.compare_and_set(session, User, rows) != len(rows):
+        raise StaleError
+    their = select(User).where(bulk.among(session, User.id, {user.id for user in values}))
+    session.scalars(their.execution_options(populate_existing=True)).all()
 
 
 def list_users(

@@ -53,9 +53,14 @@ class NewOwner(Body):
     password: Password | None = None  # None: a one-time link lets the owner choose it
 
 
-class UserChanges(Body):
+class PlainChanges(Body):
+    """What a file of people changes of those who are there."""
+
     display_name: Name | None = None
     email: Email | None = None
+
+
+class UserChanges(PlainChanges):
     password: Password | None = None
     pin: Pin | None = None
     language: Language | None = None

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from control_plane.tenants import Tenant
 from control_plane.tokens import repository as tokens
 from control_plane.users import passwords, repository
 from control_plane.users.models import User
-from control_plane.users.schemas import NewUser, UserChanges
+from control_plane.users.schemas import NewUser, PlainChanges, UserChanges
 from control_plane.vault import Vault
 from shared.ids import UserId, new_id
 from shared.messages.records import SignInCode, UserRecord, account_stream
@@ -150,12 +150,44 @@ def update(
     if {"password", "enabled"} & changed.keys():
         sessions.end_all(session, tenant, user_id)
     if changed:
-        publish(session, tenant, user)
-        audit.record(
-            session, tenant, "user.changed", by, subject_kind="user", subject_id=user.id,
-            detail={"username": user.username, **changed},
-        )  # fmt: skip
+        _tell_changed(session, tenant, [(user, changed)], by)
     return user
+
+
+def change_all(
+    session: Session,
+    tenant: Tenant,
+    wanted: Sequence[tuple[User, PlainChanges]],
+    by: Actor,
+) -> None:
+    """Change details of people, in as many statements as for one.
+
+    They were read in this transaction. Whether the asker may manage them is the caller's to check
+    (``roles.check_may_manage_holder``).
+    """
+    found = [(user, changes.differences(user, body)) for user, body in wanted]
+    told = [(user, changed) for user, changed in found if changed]
+    repository.change_all(
+        session,
+        {user: {name: pair[1] for name, pair in changed.items()} for user, changed in told},
+    )
+    _tell_changed(session, tenant, told, by)
+
+
+def _tell_changed(
+    session: Session,
+    tenant: Tenant,
+    told: Sequence[tuple[User, Mapping[str, Any]]],
+    by: Actor,
+) -> None:
+    """Tell gateways and the audit what is different of whom."""
+    publish_all(session, tenant, [user for user, _ in told])
+    with audit.together(session):
+        for user, changed in told:
+            audit.record(
+                session, tenant, "user.changed", by, subject_kind="user", subject_id=user.id,
+                detail={"username": user.username, **changed},
+            )  # fmt: skip
 
 
 def _apply(
@@ -219,9 +251,16 @@ def delete(
 
 def publish(session: Session, tenant: Tenant, user: User) -> None:
     """Tell the gateways of the account; a vendor's people are not theirs."""
-    if tenant.account_id is not None:
-        record = record_of(user, groups.groups_of_user(session, tenant.account_id, user.id))
-        feed.publish(session, account_stream(tenant.account_id), record)
+    publish_all(session, tenant, [user])
+
+
+def publish_all(session: Session, tenant: Tenant, people: Sequence[User]) -> None:
+    """The same for many people, in as many statements."""
+    if tenant.account_id is None:
+        return
+    their = groups.groups_of_users(session, tenant.account_id, {user.id for user in people})
+    records = [record_of(user, their.get(user.id, ())) for user in people]
+    feed.publish_all(session, account_stream(tenant.account_id), records)
 
 
 def record_of(user: User, group_ids: tuple[str, ...] = ()) -> UserRecord:

@@ -17,7 +17,8 @@ from control_plane.imports import service as imports
 from control_plane.users import csv_file, importing
 from control_plane.users import service as users
 from control_plane.vault import Vault
-from tests.support.houses import Town
+from shared.ids import new_id
+from tests.support.houses import TESTER, Town
 from tests.support.web import a_program, an_app
 
 Ask = Callable[..., Any]
@@ -128,3 +129,16 @@ def test_nobody_else_looks_starts_or_throws_away(
     assert other("POST", f"{path}/start").status_code == status
     assert other("DELETE", path).status_code == status
     assert ask("GET", path).json["state"] == imports.CHECKED
+
+
+def test_a_file_that_is_gone_before_anybody_reads_it_is_no_error(
+    database: Database, vault: Vault, town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its account was deleted meanwhile, say."""
+    order = importing.Import(database, vault, tenants.account(town.alder.account.id), TESTER)
+    desk = imports.Desk(threading.BoundedSemaphore(1))
+    assert desk.room.acquire(blocking=False)
+    with caplog.at_level("INFO"):
+        imports._guarded(desk, order, new_id(), imports.CHECKING, imports.CHECKED)
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert desk.room.acquire(blocking=False)
