@@ -22,7 +22,7 @@ from edge_agent.instance import AlreadyRunningError, InstanceLock, running_pid
 from edge_agent.settings import Settings, SettingsError, read_settings
 from edge_agent.sync import rehearsal
 from shared import i18n
-from shared.command_help import Parser, shell_language
+from shared.command_help import Parser, shell_language, speaking_as_the_shell
 from shared.enrolment_code import CodeError, is_typed
 
 _ = i18n.gettext
@@ -33,7 +33,7 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    with i18n.reading_as(shell_language()):
+    with speaking_as_the_shell():
         asked = _parser().parse_args(arguments)
     os.umask(0o077)
     # The gateway itself goes on saying to each person what is in their language.

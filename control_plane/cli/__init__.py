@@ -9,13 +9,12 @@ from functools import partial
 from control_plane.cli.parser import build_parser
 from control_plane.cli.performing import perform
 from control_plane.cli.telling import tell
-from shared import i18n
-from shared.command_help import shell_language
+from shared.command_help import speaking_as_the_shell
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. What goes wrong is said in one line."""
-    with i18n.reading_as(shell_language()):
+    with speaking_as_the_shell():
         arguments = build_parser().parse_args(argv)
     return perform(arguments, partial(tell, as_json=arguments.json))
 

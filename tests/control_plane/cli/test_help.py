@@ -24,7 +24,7 @@ def helped(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 @pytest.fixture
 def speak(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -41,6 +41,57 @@ def test_help_is_in_the_language_of_the_shell(
     english = helped(capsys, "user", "add")
     assert english.startswith("usage: spoolhouse user add ")
     assert "add a person" in english
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+WRONG = [
+    ("", "the following arguments are required: COMMAND", "es fehlt: BEFEHL"),
+    ("site add", "are required: --account, --name", "es fehlt: --account, --name"),
+    ("site list --account a --colour red", "unrecognized arguments: --colour red",
+     "unbekannt: --colour red"),
+    ("site list --account", "argument --account: expected one argument",
+     "--account: braucht einen Wert"),
+    ("site set --account a --name n --network 10.0.0.0/8 --no-network",
+     "--no-network: not allowed with argument --network",
+     "--no-network: geht nicht zusammen mit --network"),
+    ("site list --account a --json=yes", "--json: ignored explicit argument 'yes'",
+     "--json: nimmt keinen Wert: 'yes'"),
+    ("user set --account a --p x", "ambiguous option: --p could match --password, ",
+     "nicht eindeutig: --p könnte heißen --password, "),
+    ("zoo", "invalid choice: 'zoo' (choose from ", "'zoo' gibt es hier nicht (zur Wahl: "),
+    ("user list --account a --limit many", "--limit: invalid int value: 'many'",
+     "--limit: 'many' ist hier kein Wert (Art: int)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "english", "german"), WRONG)
+def test_what_is_wrong_with_the_words_is_said_in_the_language_of_the_shell(
+    speak: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    english: str,
+    german: str,
+) -> None:
+    assert english in complaint(capsys, *words.split())
+    speak.setenv("LANG", "de_DE.UTF-8")
+    said = complaint(capsys, *words.split())
+    assert german in said
+    assert said.startswith("Aufruf: spoolhouse")
+    assert ": Fehler: " in said
+
+
+def test_whoever_reads_english_help_reads_no_other_complaints(
+    speak: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speak.setenv("LANGUAGE", "de")
+    speak.setenv("LANG", "en_GB.UTF-8")
+    assert "are required: COMMAND" in complaint(capsys)
 
 
 @pytest.mark.parametrize(
