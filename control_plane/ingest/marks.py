@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from control_plane import bulk
 from control_plane.database import utc_now
+from control_plane.ingest import parking
 from control_plane.ingest.models import LaneEpoch, LaneMark
 from control_plane.jobs import service as jobs
 from shared.ids import GatewayId
@@ -211,6 +212,8 @@ def _follow(session: Session, mark: LaneMark, said: LaneHello) -> Decision:
     session.flush()
     if said.previous is None and mark.lane == Lane.FACTS.value:
         jobs.on_another_disk(session, mark.gateway_id, now)
+        newer = max(mark.home_epoch, jobs.newest_home_epoch(session, mark.gateway_id)) + 1
+        parking.on_another_disk(session, mark.gateway_id, before_epoch=newer, at=now)
     why = _why(session, mark, said)
     event = EVENTS.get(why, "gateway.new-epoch")
     return _decide(LaneAction.CONTINUE, mark, f"{why}: a new epoch", event)

@@ -90,3 +90,6 @@ class ParkedRow(Base):
     reason: Mapped[str]
     parked_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]  # applied after all, or given up by a person
+    # Of a job: a list under this home epoch was applied since, and says that it is gone.
+    gone_epoch: Mapped[int | None]
+    gone_at: Mapped[datetime | None]

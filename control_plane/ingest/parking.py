@@ -1,13 +1,16 @@
 """Rows that could not be applied wait here with their reason; others go on.
 
 Parking is an acknowledgement: one bad row never stops a gateway. Later rows of the same entity
-wait behind it, so that nothing is applied out of order when it is tried again.
+wait behind it, so that nothing is applied out of order when it is tried again. A list of jobs
+waits for nobody; what it says of a job whose rows are parked is noted with them, and is said
+again when they are applied.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
@@ -24,9 +27,11 @@ from control_plane.audit import service as audit
 from control_plane.database import utc_now
 from control_plane.ingest import handlers
 from control_plane.ingest.models import ParkedRow
-from shared.ids import GatewayId
+from control_plane.jobs import service as jobs
+from shared.ids import GatewayId, JobId
 from shared.messages import codec
 from shared.messages.envelope import Batch, RowText
+from shared.messages.events import JobsListed
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +70,7 @@ def list_parked(session: Session, gateway_id: GatewayId) -> Sequence[ParkedRow]:
 
 def retry(session: Session, gateway_id: GatewayId, entity: str) -> int:
     """Try an entity's rows again, in order; returns how many were applied."""
-    applied = 0
+    applied = list[ParkedRow]()
     for parked in list_parked(session, gateway_id):
         if parked.entity != entity:
             continue
@@ -75,9 +80,10 @@ def retry(session: Session, gateway_id: GatewayId, entity: str) -> int:
             parked.reason = reason
             break
         parked.settled_at = utc_now()
-        applied += 1
+        applied.append(parked)
     session.flush()
-    return applied
+    _say_what_is_gone(session, gateway_id, applied)
+    return len(applied)
 
 
 def retry_all(session: Session) -> int:
@@ -123,6 +129,7 @@ def _try(session: Session, rows: Sequence[tuple[GatewayId, RowText]]) -> str | N
     try:
         with session.begin_nested():
             handlers.apply(session, rows)
+            _note_lists(session, rows)
     except (OperationalError, InterfaceError, PendingRollbackError):
         raise  # The database is away or busy: nothing is wrong with the rows.
     except Exception as error:
@@ -136,6 +143,48 @@ def _try(session: Session, rows: Sequence[tuple[GatewayId, RowText]]) -> str | N
             )
         return f"{type(error).__name__}: {error}"[:500]
     return None
+
+
+def _note_lists(session: Session, rows: Sequence[tuple[GatewayId, RowText]]) -> None:
+    """Note with what is parked what a list that came after it says."""
+    for gateway_id, row in rows:
+        if row.kind != JobsListed.KIND:
+            continue
+        listed = codec.from_plain(JobsListed, row.body, f"row {row.seq}")
+        there = set(listed.job_ids)
+        for parked in list_parked(session, gateway_id):
+            job_id = _job_of(parked)
+            if job_id is not None and listed.speaks_of(job_id):
+                is_gone = job_id not in there
+                parked.gone_epoch = listed.home_epoch if is_gone else None
+                parked.gone_at = listed.at if is_gone else None
+
+
+def on_another_disk(
+    session: Session, gateway_id: GatewayId, *, before_epoch: int, at: datetime
+) -> None:
+    """A gateway began with an empty disk: the jobs of what is parked are gone, too."""
+    for parked in list_parked(session, gateway_id):
+        if _job_of(parked) is not None:
+            parked.gone_epoch, parked.gone_at = before_epoch, at
+    session.flush()
+
+
+def _say_what_is_gone(
+    session: Session, gateway_id: GatewayId, applied: Sequence[ParkedRow]
+) -> None:
+    """Rows of one thing were applied after a list that says that it is gone."""
+    for parked in applied[-1:]:
+        job_id = _job_of(parked)
+        if job_id is not None and parked.gone_epoch is not None and parked.gone_at is not None:
+            jobs.on_gone(
+                session, gateway_id, job_id, home_epoch=parked.gone_epoch, at=parked.gone_at
+            )
+
+
+def _job_of(parked: ParkedRow) -> JobId | None:
+    kind, _, job_id = parked.entity.partition(":")
+    return JobId(job_id) if kind == "job" else None
 
 
 def _park(session: Session, gateway_id: GatewayId, batch: Batch, row: RowText, reason: str) -> None:

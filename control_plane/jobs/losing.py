@@ -23,7 +23,7 @@ from control_plane.jobs import repository, rows
 from control_plane.jobs.models import Job, JobEvent
 from control_plane.jobs.repository import LOST, ON_ITS_WAY
 from control_plane.jobs.rows import Row
-from shared.ids import AccountId, GatewayId
+from shared.ids import AccountId, GatewayId, JobId
 from shared.job_states import Hold, JobState
 from shared.messages.events import JobsListed
 
@@ -38,6 +38,16 @@ def on_listed(session: Session, gateway_id: GatewayId, fact: JobsListed) -> None
     _change(session, gateway_id, gone, _lose, at=fact.at, home_epoch=fact.home_epoch)
     back = repository.list_lost(session, gateway_id, there, fact.home_epoch)
     _change(session, gateway_id, back, _find_again, at=fact.at, home_epoch=fact.home_epoch)
+
+
+def on_gone(
+    session: Session, gateway_id: GatewayId, job_id: JobId, *, home_epoch: int, at: datetime
+) -> None:
+    """Say again what a list said of a job: what was told before the list was applied after it."""
+    job = repository.find_open(session, gateway_id, job_id, before_epoch=home_epoch)
+    if job is not None:
+        repository.forget_line(session, job_id, rows.LOST, at)
+        _change(session, gateway_id, [job], _lose, at=at, home_epoch=home_epoch)
 
 
 def on_another_disk(session: Session, gateway_id: GatewayId, at: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from control_plane import bulk
@@ -214,6 +214,25 @@ def list_open(
         query = query.where(Job.home_epoch < before_epoch)
     query = _within(query, after, upto).order_by(Job.id).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def find_open(
+    session: Session, gateway_id: GatewayId, job_id: JobId, *, before_epoch: int
+) -> Job | None:
+    """Find a gateway's job that has not ended and was last told of before, locked."""
+    query = select(Job).where(Job.gateway_id == gateway_id, Job.id == job_id)
+    query = query.where(Job.state < int(JobState.CANCELED), Job.home_epoch < before_epoch)
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return session.scalars(query).one_or_none()
+
+
+def forget_line(session: Session, job_id: JobId, event: str, at: datetime) -> None:
+    """Take a line of our own out of a job's timeline: another one takes its place."""
+    session.execute(
+        delete(JobEvent).where(
+            JobEvent.job_id == job_id, JobEvent.event == event, JobEvent.at == at
+        )
+    )
 
 
 def list_lost(

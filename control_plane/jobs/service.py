@@ -20,6 +20,7 @@ ForeignJobError = facts.ForeignJobError
 on_facts = facts.on_facts
 on_told = facts.on_told
 on_another_disk = losing.on_another_disk
+on_gone = losing.on_gone
 list_jobs = repository.list_jobs
 list_by_id = repository.list_by_id
 count_by_state = repository.count_by_state

@@ -132,6 +132,10 @@ class JobsListed:
     def entity(self) -> str:
         return "jobs"
 
+    def speaks_of(self, job_id: str) -> bool:
+        """Whether the job is in the range of this part, listed or not."""
+        return self.after < job_id and (not self.upto or job_id <= self.upto)
+
 
 @dataclass(frozen=True, slots=True)
 class UsageRecorded:
