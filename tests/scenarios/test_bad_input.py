@@ -7,7 +7,6 @@ import os
 import re
 import socket
 import struct
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -85,7 +84,7 @@ def test_a_body_that_stops_short_leaves_no_job_and_no_file(demo: DemoSite) -> No
     with connect(uri) as client:
         client.sendall(post_head(uri, 3_000_000_000) + print_job(uri, title))
         client.sendall(b"%PDF-1.4\n" + os.urandom(1_000_000))
-        time.sleep(0.5)
+        wait_for(lambda: spool_files(demo) - before, "the beginning of it in the spool")
     wait_for(lambda: spool_files(demo) <= before, "an empty spool", 5)
     assert demo.job(title) is None
 

@@ -1,9 +1,11 @@
-"""A clock that a test moves by hand."""
+"""Clocks that a test moves by hand."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+
+from shared.clock import SystemClock
 
 
 class MovingClock:
@@ -29,3 +31,19 @@ class MovingClock:
         self._passed += seconds
         self._moved.set()
         self._moved = asyncio.Event()
+
+
+class SkippingClock(SystemClock):
+    """The machine's own clock, which a test sets forward; who sleeps goes on sleeping."""
+
+    def __init__(self) -> None:
+        self._skipped = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self._skipped)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._skipped
+
+    def skip(self, seconds: float) -> None:
+        self._skipped += seconds

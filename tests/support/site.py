@@ -25,7 +25,6 @@ from edge_agent.agent import Agent
 from edge_agent.parts import build_parts
 from edge_agent.readers.network import NetworkReader
 from edge_agent.readers.service import CardReaders
-from shared.clock import SystemClock
 from shared.crypto import sealing
 from shared.ids import GatewayId, ReaderId, new_id
 from shared.ipp.build import attribute, request
@@ -37,6 +36,7 @@ from shared.ipp.values import Name
 from shared.messages import codec
 from shared.messages.records import ReaderRecord, SecretRecord, ServiceSetting, secret_context
 from tests.support.ippeveprinter import EvePrinter
+from tests.support.moving_clock import SkippingClock
 from tests.support.people import PASSWORD, People, people
 from tests.support.screen import Screen, a_screen
 
@@ -88,6 +88,7 @@ class Site:
     agent: Agent
     printer: EvePrinter
     screen: Screen
+    clock: SkippingClock
     reader: TappedReader = field(init=False)
     chooser: TappedReader = field(init=False)
     printed: int = 0
@@ -202,9 +203,8 @@ async def a_site(
 
     filled = people(state_dir, printer_uri=printer.uri, seal=seal, gateway_id=gateway_id, **filling)
     filled.gateway(**{name.replace("-", "_"): ServiceSetting(port=0) for name in SERVICES})
-    parts = build_parts(
-        state_dir, gateway_id, SystemClock(), unseal=unseal, encode_calls=encode_calls
-    )
+    clock = SkippingClock()
+    parts = build_parts(state_dir, gateway_id, clock, unseal=unseal, encode_calls=encode_calls)
     # What the primary sends later reaches the running gateway's own replica.
     filled.feed.into(parts.replica)
     agent = Agent(parts)
@@ -212,7 +212,7 @@ async def a_site(
     try:
         await _first(agent.ready.wait(), running)
         assert agent.keeper.errors == {}, agent.keeper.errors
-        site = Site(state_dir, filled, agent, printer, Screen(""))
+        site = Site(state_dir, filled, agent, printer, Screen(""), clock)
         await site.screen.close()
         async with a_screen(f"http://127.0.0.1:{site.port('terminal-client')}") as screen:
             site.screen = screen

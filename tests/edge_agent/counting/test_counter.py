@@ -16,6 +16,7 @@ from edge_agent.counting import child, words
 from edge_agent.counting.counter import Count, PageCounter, command, understand
 from tests.support import documents as d
 from tests.support.deliveries import in_chunks
+from tests.support.demo_site import wait_for
 
 PDF = "application/pdf"
 
@@ -138,6 +139,16 @@ def _command_line(pid: str) -> str:
         return ""
 
 
+def _processor_limits(pid: str) -> set[int]:
+    """What a child gives up after it has bound itself to its parent."""
+    try:
+        limits = Path(f"/proc/{pid}/limits").read_text()
+    except OSError:
+        return set()
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max cpu time")]
+    return {int(word) for word in line.split() if word.isdecimal()}
+
+
 GIVEN_UP = """
 import os, sys
 from edge_agent.counting import child
@@ -179,15 +190,10 @@ def test_the_child_ends_with_its_parent() -> None:
     )
     assert parent.stdout is not None
     pid = parent.stdout.readline().decode().strip()
-    while "counting.child" not in _command_line(pid):
-        time.sleep(0.01)
-    time.sleep(0.5)
+    wait_for(lambda: child.PROCESSOR_SECONDS in _processor_limits(pid), "a child bound to it")
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 5
-    while _command_line(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not _command_line(pid)
+    wait_for(lambda: not _command_line(pid), "the end of the child")
     parent.stdout.close()
     assert parent.stdin is not None
     parent.stdin.close()

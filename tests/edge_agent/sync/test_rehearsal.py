@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def a_rehearsal(tmp_path: Path, store: JobStore, clock: MovingClock) -> Rehearsa
 async def pass_time(clock: MovingClock, seconds: float) -> None:
     clock.advance(seconds)
     await asyncio.sleep(0.1)
+
+
+async def until_saved(state: Path, *, less_than: float) -> None:
+    async with asyncio.timeout(20):
+        while json.loads((state / rehearsals.FILE).read_text())["left_seconds"] >= less_than:
+            await asyncio.sleep(0.02)
 
 
 async def until_over(rehearsal: Rehearsal) -> None:
@@ -116,7 +123,7 @@ async def test_it_survives_a_restart_and_counts_only_the_time_that_runs(
     task = asyncio.create_task(first.run())
     await pass_time(clock, 6)
     await pass_time(clock, 6)
-    await asyncio.sleep(0.3)
+    await until_saved(tmp_path, less_than=60)
     task.cancel()
     clock.advance(1000)  # switched off
     again = a_rehearsal(tmp_path, store, clock)
