@@ -77,6 +77,11 @@ def closed_words() -> str:
     return _("This account is closed: nothing new is taken; waiting jobs can still be printed.")
 
 
+def no_printer_words() -> str:
+    """Say why a direct queue takes nothing before it has a printer."""
+    return _("This queue has no printer yet.")
+
+
 def owns(requester: Requester, job: Job) -> bool:
     """Whether the job is the requester's, as far as IPP may know."""
     if requester.is_verified:

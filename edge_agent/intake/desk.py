@@ -21,6 +21,7 @@ from shared.clock import Clock
 from shared.i18n import gettext as _
 from shared.ids import AccountId, JobId, PrinterId, UserId
 from shared.ipp.enums import Status
+from shared.job_states import JobState
 from shared.messages.records import PrinterRecord
 
 
@@ -92,6 +93,7 @@ class Desk:
         limit: int,
         completed: bool | None = False,
         after: int = 0,
+        states: tuple[JobState, ...] = (),
     ) -> list[Job]:
         """List the queue's jobs that the requester may see."""
         requester, target = call.requester, call.target
@@ -109,6 +111,7 @@ class Desk:
             completed=completed,
             limit=limit,
             after=after,
+            states=states,
             **mine,  # type: ignore[arg-type]
         )
         return [job for job in jobs if not self._is_purged(job)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from edge_agent.intake import attributes as a
@@ -38,7 +38,7 @@ _REASONS: Final = {
 async def get_documents(desk: Desk, call: IppCall) -> Message:
     job = await desk.job_of(call)
     limit = min(max(call.asked.find_integer("limit") or _MOST_LISTED, 1), _MOST_LISTED)
-    requested = call.asked.list_words("requested-attributes") or ("document-number",)
+    requested = frozenset(call.asked.list_words("requested-attributes") or ("document-number",))
     documents = (await desk.jobs.list_documents(job.id))[:limit]
     return call.ok(
         Group(Tag.DOCUMENT, _describe(desk, call, job, document, requested))
@@ -48,7 +48,7 @@ async def get_documents(desk: Desk, call: IppCall) -> Message:
 
 async def get_document_attributes(desk: Desk, call: IppCall) -> Message:
     job, document = await _document_of(desk, call)
-    requested = call.asked.list_words("requested-attributes") or ("all",)
+    requested = frozenset(call.asked.list_words("requested-attributes") or ("all",))
     return call.ok((Group(Tag.DOCUMENT, _describe(desk, call, job, document, requested)),))
 
 
@@ -129,9 +129,8 @@ async def _document_of(desk: Desk, call: IppCall) -> tuple[Job, Document]:
 
 
 def _describe(
-    desk: Desk, call: IppCall, job: Job, document: Document, requested: Sequence[str]
+    desk: Desk, call: IppCall, job: Job, document: Document, wanted: frozenset[str]
 ) -> tuple[Attribute, ...]:
-    wanted = set(requested)
     everything = bool(wanted & {"all", "document-description"})
     titles = call.requester.is_verified
     uri = job_uri(call.printer_uri, job.number)

@@ -24,6 +24,12 @@ def split_authority(authority: str) -> tuple[str, int | None] | None:
     return name.lower().rstrip("."), int(port) if port else None
 
 
+def write_authority(host: str, port: int) -> str:
+    """Write host and port as a URI has them; the zone of an IPv6 address stays at home."""
+    host = host.partition("%")[0]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
     """Whether an address of a socket is this machine's own loopback."""

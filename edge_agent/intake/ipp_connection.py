@@ -37,6 +37,7 @@ class HttpRequest:
     headers: Mapping[str, str]
     content: StreamReader
     connection: IppConnection
+    authority: str = ""  # of a request-target in absolute form, else of the Host field
 
     @property
     def secure(self) -> bool:
@@ -156,10 +157,13 @@ class IppConnection(HttpConnection):
         return keeps
 
     async def _ask(self, message: RawRequestMessage, content: StreamReader) -> HttpAnswer:
-        path = message.url.raw_path
+        url, headers = message.url, message.headers
+        # An absolute request-target says for whom it is, whatever Host says (RFC 9112 3.2.2).
+        is_absolute = not message.path.startswith(("/", "*"))
+        authority = url.raw_authority if is_absolute else headers.get(hdrs.HOST, "")
         try:
             return await self._speaks(
-                HttpRequest(message.method, path, message.headers, content, self)
+                HttpRequest(message.method, url.raw_path, headers, content, self, authority)
             )
         except ConnectionError:
             raise

@@ -22,6 +22,7 @@ from edge_agent.intake import subscription_operations as subscription
 from edge_agent.intake.compression import CompressionError
 from edge_agent.intake.desk import Desk
 from edge_agent.intake.ipp_call import IppCall, RefusedError, SignInNeededError, unsupported_group
+from edge_agent.jobs import words
 from edge_agent.jobs.errors import (
     DocumentGoneError,
     IllegalTransitionError,
@@ -34,6 +35,7 @@ from shared.i18n import mark
 from shared.ipp.build import response
 from shared.ipp.enums import Operation, Status
 from shared.ipp.message import Message
+from shared.job_states import JobState
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +125,7 @@ del O
 # What can happen to anybody; without words of ours the error's own are said.
 _TROUBLES: Final[Mapping[type[Exception], tuple[Status, str]]] = {
     JobNotFoundError: (Status.CLIENT_ERROR_NOT_FOUND, mark("There is no such job here.")),
-    IllegalTransitionError: (Status.CLIENT_ERROR_NOT_POSSIBLE, ""),
+    IllegalTransitionError: (Status.CLIENT_ERROR_NOT_POSSIBLE, ""),  # see _why_not
     DocumentGoneError: (
         Status.CLIENT_ERROR_NOT_POSSIBLE,
         mark("The documents of this job are erased."),
@@ -134,6 +136,17 @@ _TROUBLES: Final[Mapping[type[Exception], tuple[Status, str]]] = {
         Status.SERVER_ERROR_TEMPORARY_ERROR,
         mark("The job could not be kept just now. Please send it again."),
     ),
+}
+
+_NO_MORE_DOCUMENTS: Final = mark("This job takes no more documents just now.")
+_WHY_NOT: Final[Mapping[Operation, str]] = {
+    Operation.SEND_DOCUMENT: _NO_MORE_DOCUMENTS,
+    Operation.CLOSE_JOB: _NO_MORE_DOCUMENTS,
+    Operation.RELEASE_JOB: mark(
+        "Its sender does not hold this job. On a pull queue it waits for its owner at a printer."
+    ),
+    Operation.RESUME_JOB: mark("This job is not suspended."),
+    Operation.RESTART_JOB: mark("Only a job that is over can be printed again."),
 }
 
 
@@ -157,7 +170,21 @@ async def answer(desk: Desk, call: IppCall) -> Message:
         return refuse(call, refusal)
     except tuple(_TROUBLES) as error:
         status, says = _TROUBLES[type(error)]
-        return response(status, call.message, message=_(says) or str(error), language=call.language)
+        if isinstance(error, IllegalTransitionError):
+            says = _why_not(call.operation, error.state)
+        says = _(says) if says else str(error)
+        return response(status, call.message, message=says, language=call.language)
+
+
+def _why_not(operation: Operation, state: JobState) -> str:
+    """Say why a job in this state is not the one for it."""
+    if state.is_final:
+        return words.IS_OVER
+    if says := _WHY_NOT.get(operation):
+        return says
+    if state in (JobState.PROCESSING, JobState.PROCESSING_STOPPED):
+        return words.IS_PRINTING
+    return mark("This cannot be done to a job that still waits.")
 
 
 def refuse(call: IppCall, refusal: RefusedError) -> Message:

@@ -6,6 +6,7 @@ import logging
 import ssl
 from collections.abc import Iterable
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from aiohttp import hdrs, web
 from edge_agent.intake import ipp_operations, pages
 from edge_agent.intake.access import Requester
 from edge_agent.intake.desk import Audit, Desk, Identify
-from edge_agent.intake.hosts import TrustedHosts, is_loopback, split_authority
+from edge_agent.intake.hosts import TrustedHosts, is_loopback, split_authority, write_authority
 from edge_agent.intake.http_connection import HttpServer, Phase
 from edge_agent.intake.http_port import HttpPort
 from edge_agent.intake.identify import Authentication, Connection, Identifier
@@ -50,6 +51,7 @@ from shared.ipp.message import Group, Message
 log = logging.getLogger(__name__)
 
 _MOST_HOSTS: Final = 256
+_PLAIN: Final = "identity"
 
 
 class IppServer:
@@ -159,17 +161,21 @@ class IppServer:
             return HttpAnswer.of(pages.misdirected())
         if request.method != hdrs.METH_POST:
             return HttpAnswer.of(pages.answer(request.method, request.path))
-        if request.content_type != IPP:
+        headers = request.headers
+        if request.content_type != IPP or headers.get(hdrs.CONTENT_ENCODING, _PLAIN) != _PLAIN:
             return HttpAnswer.of(pages.only_ipp())
-        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+        expected = headers.get(hdrs.EXPECT)
+        if expected is not None:
+            if expected.lower() != "100-continue":
+                return HttpAnswer(b"", HTTPStatus.EXPECTATION_FAILED, "", close=True)
             request.say_continue()
         return await self._ipp(request, connection, authority)
 
     def _verified_authority(self, request: HttpRequest, connection: IppConnection) -> str | None:
         """The host and port that the request was for; None where it is none of ours."""
-        host = request.headers.get(hdrs.HOST)
+        host = request.authority
         if not host:  # HTTP/1.0
-            return f"{connection.local_address}:{self.port}"
+            return write_authority(connection.local_address, self.port)
         key = host, connection.local_address
         known = self._authorities.get(key)
         if known is None:
@@ -183,8 +189,7 @@ class IppServer:
         if parts is None or not self._hosts.trusts(parts[0], local_address):
             return None
         name, port = parts
-        shown = f"[{name}]" if ":" in name else name
-        return f"{shown}:{port or 631}"
+        return write_authority(name, port or 631)
 
     async def _ipp(
         self, request: HttpRequest, connection: IppConnection, authority: str

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from edge_agent.intake import attributes as a
+from edge_agent.intake import templates
 from edge_agent.jobs import words
 from edge_agent.jobs.model import Job
 from shared.i18n import gettext as _
@@ -45,7 +46,10 @@ class JobView:
 
 
 def describe_job(job: Job, view: JobView, requested: Sequence[str]) -> tuple[Attribute, ...]:
-    """Choose a job's attributes; keywords 'all', 'job-description' and 'job-template' work."""
+    """Choose a job's attributes; keywords 'all', 'job-description' and 'job-template' work.
+
+    ``requested`` is what ``known_names`` leaves of a client's wishes.
+    """
     wanted = set(requested)
     if "all" in wanted or "job-description" in wanted:
         described = [make(job) for make in _OF_THE_JOB.values()]
@@ -57,6 +61,14 @@ def describe_job(job: Job, view: JobView, requested: Sequence[str]) -> tuple[Att
     elif not wanted <= _NAMES:
         described += [item for item in template_of(job) if item.name in wanted]
     return tuple(described)
+
+
+def known_names(requested: Sequence[str]) -> tuple[str, ...]:
+    """Keep of the names that a client wrote those that mean something, each once.
+
+    A client may write a hundred thousand, and each of a thousand jobs is described by them.
+    """
+    return tuple(dict.fromkeys(name for name in requested if name in _CHOICES))
 
 
 def describe_new_job(job: Job, printer_uri: str) -> tuple[Attribute, ...]:
@@ -77,12 +89,11 @@ def _describe(name: str, job: Job, view: JobView) -> Attribute:
 
 def template_of(job: Job) -> tuple[Attribute, ...]:
     """The template attributes that the job was sent with."""
-    if job.ticket.get("job-hold-until"):
-        ours: tuple[Attribute, ...] = (
-            a.keyword("job-hold-until", str(job.ticket["job-hold-until"])),
-        )
-    else:
-        ours = ()
+    ours: tuple[Attribute, ...] = ()
+    if Hold.SENDER in job.holds:
+        ours = (a.keyword("job-hold-until", "indefinite"),)
+    elif job.ticket.get("job-hold-until"):
+        ours = (a.keyword("job-hold-until", "no-hold"),)  # lifted meanwhile, or said at once
     if not job.ticket_ipp:
         return ours
     try:
@@ -156,3 +167,5 @@ _OF_THE_VIEW: Final[dict[str, Callable[[Job, JobView], Attribute]]] = {
     "job-printer-up-time": lambda _j, v: a.integer("job-printer-up-time", seconds(v.now) or 1),
 }
 _NAMES: Final = frozenset({*_OF_THE_JOB, *_OF_THE_VIEW})
+_GROUPS: Final = frozenset({"all", "job-description", "job-template"})
+_CHOICES: Final = _NAMES | _GROUPS | templates.SENT_ON | templates.OURS

@@ -44,6 +44,7 @@ async def set_job_attributes(desk: Desk, call: IppCall) -> Message:
         )
     ticket = _changed_ticket(desk, call, job)
     title = call.message.job.find_text("job-name") or job.title
+    says_hold = "job-hold-until" in call.message.job
     actor = call.requester.actor()
 
     def work(tx: Transaction) -> None:
@@ -59,6 +60,8 @@ async def set_job_attributes(desk: Desk, call: IppCall) -> Message:
             ticket=ticket.values,
             ticket_ipp=ticket.encoded(),
         )
+        if not says_hold:
+            return
         if ticket.is_held_by_sender and Hold.SENDER not in now.holds:
             set_hold(tx, desk.jobs.changer, now, Hold.SENDER, actor)
         elif not ticket.is_held_by_sender and Hold.SENDER in now.holds:
@@ -79,7 +82,7 @@ def _changed_ticket(desk: Desk, call: IppCall, job: Job) -> Ticket:
     if ticket.unsupported:
         raise RefusedError(
             Status.CLIENT_ERROR_ATTRIBUTES_OR_VALUES_NOT_SUPPORTED,
-            ticket.describe_unsupported(),
+            ticket.describe_refusal(),
             unsupported=ticket.unsupported,
         )
     return ticket
@@ -111,7 +114,7 @@ async def resubmit_job(desk: Desk, call: IppCall) -> Message:
     ticket = read_ticket((*call.message.groups, kept), desk.queues.capabilities(call.target), {})
     new = replace(
         order.new,
-        title=call.asked.find_text("job-name") or old.title,
+        title=(call.asked.find_text("job-name") or old.title)[:255],
         owner_id=old.owner_id,
         identity=old.identity,
         claimed_name=old.claimed_name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from edge_agent.intake.access import closed_words, is_known_enough, may_use
+from edge_agent.intake.access import closed_words, is_known_enough, may_use, no_printer_words
 from edge_agent.intake.capabilities import ANY
 from edge_agent.intake.compression import SUPPORTED, expand
 from edge_agent.intake.desk import Desk, not_yours
@@ -85,10 +85,8 @@ def check_may_print(desk: Desk, call: IppCall) -> None:
     if not may_use(target.queue, requester.user):
         raise not_yours(requester, _("You may not print to this queue."))
     status = desk.queues.status(target.queue.id)
-    if target.queue.type is QueueType.DIRECT and target.queue.printer_id is None:
-        raise RefusedError(
-            Status.SERVER_ERROR_NOT_ACCEPTING_JOBS, _("This queue has no printer yet.")
-        )
+    if target.lacks_printer:
+        raise RefusedError(Status.SERVER_ERROR_NOT_ACCEPTING_JOBS, no_printer_words())
     if not status.is_accepting or not desk.jobs.has_room():
         raise RefusedError(
             Status.SERVER_ERROR_NOT_ACCEPTING_JOBS,
@@ -108,7 +106,7 @@ def read_order(desk: Desk, call: IppCall) -> Order:
     if ticket.unsupported and asked.find_boolean("ipp-attribute-fidelity"):
         raise RefusedError(
             Status.CLIENT_ERROR_ATTRIBUTES_OR_VALUES_NOT_SUPPORTED,
-            ticket.describe_unsupported(),
+            ticket.describe_refusal(),
             unsupported=ticket.unsupported,
         )
     queue, is_pull = target.queue, target.queue.type is QueueType.PULL
@@ -156,7 +154,15 @@ def check_document(desk: Desk, call: IppCall) -> str:
             _("This compression is not known here."),
             unsupported=(Attribute("compression", (Keyword(compression),)),),
         )
-    named = call.asked.find_word("document-format") or ANY
+    return check_format(desk, call, call.asked.find_word("document-format") or ANY)
+
+
+def check_format(desk: Desk, call: IppCall, named: str) -> str:
+    """Give the media type without its parameters.
+
+    Raises:
+        RefusedError: This queue does not print it.
+    """
     media_type = named.partition(";")[0].strip().lower()
     if media_type not in desk.queues.capabilities(call.target).formats:
         raise RefusedError(

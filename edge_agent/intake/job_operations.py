@@ -8,7 +8,7 @@ from typing import Final
 from edge_agent.intake.access import UNKNOWN, may_change
 from edge_agent.intake.desk import Desk, not_yours
 from edge_agent.intake.ipp_call import IppCall, RefusedError
-from edge_agent.intake.job_attributes import DEFAULT_OF_GET_JOBS, describe_job
+from edge_agent.intake.job_attributes import DEFAULT_OF_GET_JOBS, describe_job, known_names
 from edge_agent.intake.job_creation import check_is_known, check_is_somebody
 from edge_agent.jobs.model import Job
 from shared.i18n import gettext as _
@@ -45,7 +45,7 @@ async def get_jobs(desk: Desk, call: IppCall) -> Message:
         )
     limit = asked.find_integer("limit") or _MOST_LISTED
     jobs = await _list(desk, call, which, min(max(limit, 1), _MOST_LISTED))
-    requested = asked.list_words("requested-attributes") or DEFAULT_OF_GET_JOBS
+    requested = known_names(asked.list_words("requested-attributes") or DEFAULT_OF_GET_JOBS)
     view = desk.view(call)
     return call.ok(Group(Tag.JOB, describe_job(job, view, requested)) for job in jobs)
 
@@ -61,21 +61,19 @@ async def _list(desk: Desk, call: IppCall, which: str, limit: int) -> Sequence[J
     check_is_somebody(call)
     if states == ():
         return ()
-    jobs = await desk.list_jobs(
+    return await desk.list_jobs(
         call,
         only_mine=call.asked.find_boolean("my-jobs") or False,
-        limit=limit if states is None else _MOST_LISTED,
+        limit=limit,
         completed=_COMPLETED.get(which, False),
         after=(call.asked.find_integer("first-job-id") or 1) - 1,
+        states=states or (),
     )
-    if states is not None:
-        jobs = [job for job in jobs if job.state in states]
-    return jobs[:limit]
 
 
 async def get_job_attributes(desk: Desk, call: IppCall) -> Message:
     job = await desk.job_of(call)
-    requested = call.asked.list_words("requested-attributes") or ("all",)
+    requested = known_names(call.asked.list_words("requested-attributes") or ("all",))
     described = describe_job(job, desk.view(call), requested)
     return call.ok((Group(Tag.JOB, described),))
 

@@ -16,7 +16,7 @@ class IntakeLimits:
     slow_after_seconds: float = 30.0  # from here on a document must keep min_bytes_per_second
     min_bytes_per_second: int = 1024
     write_seconds: float = 30.0  # for the answer to be taken
-    attribute_bytes: int = 1 << 20
+    attribute_bytes: int = 1 << 18  # a client's requests have some 1 or 2 KiB
     expanded_ratio: int = 1000  # deflate cannot do better than 1032
     expanded_bytes: int = 4 << 30  # of one compressed document
 

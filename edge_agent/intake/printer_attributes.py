@@ -201,7 +201,7 @@ def _media_size(size: MediaSize) -> Collection:
 
 def _description(face: QueueFace) -> list[Attribute]:
     table = face.capabilities
-    template_names = sorted(templates.checks(table))
+    creation = dict.fromkeys((*JOB_CREATION, *sorted(templates.checks(table))))
     return [
         a.charset("charset-configured", "utf-8"),
         a.charset("charset-supported", "utf-8", "us-ascii"),
@@ -215,7 +215,7 @@ def _description(face: QueueFace) -> list[Attribute]:
         a.keyword("identify-actions-supported", *IDENTIFY_ACTIONS),
         a.keyword("ipp-features-supported", "ipp-everywhere"),
         a.keyword("ipp-versions-supported", *VERSIONS),
-        a.keyword("job-creation-attributes-supported", *JOB_CREATION, *template_names),
+        a.keyword("job-creation-attributes-supported", *creation),
         a.boolean("job-ids-supported", value=True),
         a.ranges("job-k-octets-supported", (0, 4 << 20)),
         a.boolean("multiple-document-jobs-supported", value=True),

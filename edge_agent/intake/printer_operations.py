@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_agent.intake import attributes as a
 from edge_agent.intake.desk import Desk
 from edge_agent.intake.ipp_call import IppCall, RefusedError
-from edge_agent.intake.job_creation import check_is_known
+from edge_agent.intake.job_creation import check_format, check_is_known
 from edge_agent.intake.printer_attributes import IDENTIFY_ACTIONS
 from shared.i18n import gettext as _
 from shared.ipp.enums import Status
@@ -19,6 +19,9 @@ async def get_printer_attributes(desk: Desk, call: IppCall) -> Message:
     constant = desk.queues.attributes(
         target, call.authority, secure=requester.secure, loopback=requester.loopback
     )
+    named = call.asked.find_word("document-format")
+    if named is not None:  # what is answered may depend on it, so it must be one of ours
+        check_format(desk, call, named)
     requested = call.asked.list_words("requested-attributes")
     queued, printing = await desk.control.count(target.queue.id)
     live = desk.queues.live(target, queued, is_printing=printing > 0, has_room=desk.jobs.has_room())

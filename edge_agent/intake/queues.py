@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from edge_agent.intake import attributes as a
 from edge_agent.intake import subscriptions
-from edge_agent.intake.access import closed_words, must_sign_in
+from edge_agent.intake.access import closed_words, must_sign_in, no_printer_words
 from edge_agent.intake.capabilities import GENERIC, Capabilities
 from edge_agent.intake.job_attributes import seconds
 from edge_agent.intake.printer_attributes import PrinterAttributes, QueueFace
@@ -56,7 +56,7 @@ class Queues:
         self._capabilities = capabilities or {}
         self._board = board
         self._more = (*MORE, a.integer("multiple-operation-time-out", time_out_seconds))
-        self._faces: dict[tuple[str, str, bool], tuple[Target, PrinterAttributes]] = {}
+        self._faces: dict[tuple[str, str, bool, bool], tuple[Target, PrinterAttributes]] = {}
 
     def capabilities(self, target: Target) -> Capabilities:
         return self._capabilities.get(target.queue.id, GENERIC)
@@ -76,7 +76,7 @@ class Queues:
             return PrinterAttributes(
                 self._face(target, authority, secure=secure, loopback=loopback), self._more
             )
-        key = (target.path, authority, secure)
+        key = (target.path, authority, secure, loopback)
         known = self._faces.get(key)
         if known is not None and known[0] is target:
             return known[1]
@@ -95,6 +95,7 @@ class Queues:
         status = self.status(target.queue.id)
         state = status.state(is_printing=is_printing)
         accepting = status.is_accepting and has_room and not target.account.is_closed
+        accepting = accepting and not target.lacks_printer
         reasons = [
             *(["shutdown"] if status.is_shut_down else []),
             *(["paused"] if status.is_paused else []),
@@ -155,6 +156,12 @@ def _says(target: Target, status: QueueStatus, *, has_room: bool) -> str:
         return closed_words()
     if not has_room:
         return _("There is no room for more jobs just now; waiting jobs can be printed.")
+    if target.lacks_printer:
+        return no_printer_words()
+    return _operator_says(status)
+
+
+def _operator_says(status: QueueStatus) -> str:
     if status.is_shut_down:
         return _("The operator has shut this queue down.")
     if status.is_paused:

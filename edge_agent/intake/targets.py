@@ -17,6 +17,7 @@ from shared.messages.records import (
     AccountRecord,
     PrinterRecord,
     QueueRecord,
+    QueueType,
     UserRecord,
 )
 
@@ -54,6 +55,11 @@ class Target:
     def named_path(self) -> str:
         """The path that the client uses, with its token; for answers to that client alone."""
         return self.path if self.token is None else f"{self.path}/{_T}/{self.token}"
+
+    @property
+    def lacks_printer(self) -> bool:
+        """Whether it is a direct queue that nobody has given a printer yet."""
+        return self.queue.type is QueueType.DIRECT and self.queue.printer_id is None
 
     def with_token(self, token: str | None) -> Target:
         return self if token is None else replace(self, token=token)

@@ -6,7 +6,7 @@ the printer at release (or, like ``job-hold-until``, acted on here).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -40,10 +40,9 @@ MEDIA_COL: Final = (
     "media-top-margin",
     "media-type",
 )
+_WHERE: Final = ("pages", "document-number", "document-numbers")
 OVERRIDES: Final = (
-    "pages",
-    "document-number",
-    "document-numbers",
+    *_WHERE,
     "media",
     "media-col",
     "orientation-requested",
@@ -54,6 +53,7 @@ OVERRIDES: Final = (
 PRINT_SCALING: Final = ("auto", "auto-fit", "fill", "fit", "none")
 
 # 1setOf in job creation; everything else has exactly one value.
+_MOST_VALUES: Final = 100
 _SEVERAL: Final = frozenset({"finishings", "overrides", "page-ranges"})
 # Acted on here; never sent on to a printer.
 OURS: Final = frozenset({"job-hold-until", "job-priority", "job-sheets"})
@@ -85,7 +85,7 @@ SETTABLE: Final = ("job-name", "job-hold-until", *sorted(SENT_ON))  # Set-Job-At
 @lru_cache(maxsize=64)
 def checks(capabilities: Capabilities) -> Mapping[str, Check]:
     """For every job template attribute that we know, whether a value of it can be done."""
-    return {
+    known: dict[str, Check] = {
         "copies": lambda v: isinstance(v, Integer) and 1 <= v.value <= capabilities.copies,
         "finishings": _number_in(capabilities.finishings),
         "job-hold-until": _word_in(HOLD_UNTIL),
@@ -97,8 +97,7 @@ def checks(capabilities: Capabilities) -> Mapping[str, Check]:
         "number-up": lambda v: isinstance(v, Integer) and v.value in capabilities.number_up,
         "orientation-requested": _number_in(capabilities.orientations),
         "output-bin": _word_in(capabilities.output_bins),
-        "overrides": lambda v: isinstance(v, Collection),
-        "page-ranges": lambda v: isinstance(v, RangeOfInteger) and 1 <= v.lower <= v.upper,
+        "page-ranges": lambda v: _is_ascending([v]),
         "print-color-mode": _word_in(capabilities.color_modes),
         "print-content-optimize": _word_in(capabilities.content_optimize),
         "print-quality": _number_in(capabilities.qualities),
@@ -107,12 +106,15 @@ def checks(capabilities: Capabilities) -> Mapping[str, Check]:
         "printer-resolution": _resolution(capabilities),
         "sides": _word_in(capabilities.sides),
     }
+    return {**known, "overrides": _override(known)}
 
 
 def can_do(attribute: Attribute, capabilities: Capabilities) -> bool:
     """Whether every value of a known attribute can be done as asked."""
     check = checks(capabilities)[attribute.name]
-    if len(attribute.values) > 1 and attribute.name not in _SEVERAL:
+    if len(attribute.values) > (_MOST_VALUES if attribute.name in _SEVERAL else 1):
+        return False
+    if attribute.name == "page-ranges" and not _is_ascending(attribute.values):
         return False
     return all(check(value) for value in attribute.values)
 
@@ -176,6 +178,29 @@ def _media_col(capabilities: Capabilities) -> Check:
         return member.name in MEDIA_COL and isinstance(value, Integer) and value.value >= 0
 
     return lambda v: isinstance(v, Collection) and all(member_can(m) for m in v.members)
+
+
+def _override(known: Mapping[str, Check]) -> Check:
+    """PWG 5100.6: which pages or documents, and what is different there."""
+
+    def member_can(member: Attribute) -> bool:
+        if len(member.values) > _MOST_VALUES or member.name not in OVERRIDES:
+            return False
+        if member.name in _WHERE:
+            return _is_ascending(member.values)
+        return len(member.values) == 1 and known[member.name](member.value)
+
+    return lambda v: isinstance(v, Collection) and all(member_can(m) for m in v.members)
+
+
+def _is_ascending(values: Iterable[Value]) -> bool:
+    """Whether ranges follow each other without a number twice (RFC 8011 5.2.7)."""
+    last = 0
+    for value in values:
+        if not isinstance(value, RangeOfInteger) or not last < value.lower <= value.upper:
+            return False
+        last = value.upper
+    return True
 
 
 def _size_of(size: Collection) -> tuple[int, int]:

@@ -17,6 +17,8 @@ from shared.ipp.message import Attribute, Group
 from shared.ipp.tags import Tag
 from shared.ipp.values import UNSUPPORTED
 
+_MOST_NAMED: Final = 5
+_LONGEST_NAME: Final = 40
 # Operation attributes that some clients put into the job group, and that mean no harm there.
 _NOT_TEMPLATE: Final = frozenset({"job-name", "ipp-attribute-fidelity", "document-format"})
 
@@ -42,8 +44,17 @@ class Ticket:
         """Say in words what was ignored, for the job's timeline; empty when nothing was."""
         if not self.unsupported:
             return ""
-        names = ", ".join(attribute.name for attribute in self.unsupported)
+        names = self._names_unsupported()
         return _("This queue cannot do %(names)s as asked; it was left out.", names=names)
+
+    def describe_refusal(self) -> str:
+        """Say in words why a job was not taken, or not changed, at all."""
+        return _("This queue cannot do %(names)s as asked.", names=self._names_unsupported())
+
+    def _names_unsupported(self) -> str:
+        """The first of them: a client may name thousands, and a person reads this."""
+        names = [attribute.name[:_LONGEST_NAME] for attribute in self.unsupported[:_MOST_NAMED]]
+        return ", ".join(names if len(self.unsupported) <= _MOST_NAMED else [*names, "\u2026"])
 
 
 EMPTY: Final = Ticket()

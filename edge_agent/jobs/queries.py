@@ -9,6 +9,7 @@ from typing import Any
 from edge_agent.jobs.model import Job
 from edge_agent.jobs.transaction import select_jobs
 from shared.ids import AccountId, QueueId, UserId
+from shared.job_states import JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Wanted:
     completed: bool | None
     limit: int
     after: int
+    states: tuple[JobState, ...] = ()  # of these alone, where there are any
 
 
 def list_jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[Job]:
@@ -41,6 +43,8 @@ def list_jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[Job]:
         values.append(wanted.address)
     if wanted.completed is not None:
         conditions.append("state >= 7" if wanted.completed else "state < 7")
+    if wanted.states:
+        conditions.append(f"+state IN ({', '.join(str(int(state)) for state in wanted.states)})")
     conditions.append("number > ?")
     order = "completed_at DESC, number DESC" if wanted.completed else "number"
     return select_jobs(

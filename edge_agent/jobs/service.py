@@ -167,15 +167,17 @@ class JobService:
         completed: bool | None = False,
         limit: int = 100,
         after: int = 0,
+        states: tuple[JobState, ...] = (),
     ) -> Sequence[Job]:
         """List an account's jobs.
 
         Not completed ones: oldest first, from number ``after`` + 1. ``completed=True``: final
         ones, newest first. ``completed=None``: all, oldest first. ``claimed_name`` with
         ``address`` lists what a claimed user may see: jobs claimed by that name from there.
+        ``states`` leaves out all others.
         """
         wanted = queries.Wanted(
-            account_id, queue_id, owner_id, claimed_name, address, completed, limit, after
+            account_id, queue_id, owner_id, claimed_name, address, completed, limit, after, states
         )
         return await self.store.read(lambda connection: queries.list_jobs(connection, wanted))
 
