@@ -8,7 +8,6 @@ the title, PJL, the address); where that names nobody, the job is held as *unkno
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,7 +16,6 @@ from edge_agent.intake.access import may_use
 from edge_agent.intake.capabilities import ANY, GENERIC
 from edge_agent.intake.desk import Audit
 from edge_agent.intake.formats import PJL, SNIFF_BYTES, sniff
-from edge_agent.intake.ipp_call import BodyCutShortError
 from edge_agent.intake.pjl import FORMATS, PjlJob, PjlReader
 from edge_agent.intake.postscript import PostScriptScan
 from edge_agent.intake.targets import Directory, Target
@@ -31,7 +29,7 @@ from shared.i18n import gettext as _
 from shared.ipp.encode import encode_groups
 from shared.ipp.message import Attribute, Group
 from shared.ipp.tags import Tag
-from shared.job_states import Hold
+from shared.job_states import Hold, JobEvent
 from shared.messages.events import Source
 from shared.messages.records import IdentityPolicy, QueueType, UserRecord
 from shared.secrets import canonical_username
@@ -227,8 +225,19 @@ class DeviceJob:
 
     async def abandon(self) -> None:
         """Leave nothing of a job that did not come whole."""
+        jobs, job_id = self._intake.jobs, self.job.id
+
+        def work(tx: Transaction) -> None:
+            jobs.changer.finish(
+                tx,
+                tx.get_job(job_id),
+                JobEvent.ABORTED,
+                message=words.INCOMPLETE,
+                reasons=("aborted-by-system",),
+            )
+
         try:
-            await self._intake.jobs.cancel(self.job.id, SYSTEM)
+            await jobs.store.submit(work)
         except (IllegalTransitionError, JobNotFoundError):
             return  # it is over already
 
@@ -296,20 +305,3 @@ class _Unwrapped:
             return self._reader.feed(chunk)
         self._ended = True
         return self._reader.close()
-
-
-async def until_closed(reader: asyncio.StreamReader, idle_seconds: float) -> AsyncIterator[bytes]:
-    """Give what comes until the client closes.
-
-    Raises:
-        BodyCutShortError: The connection broke, or nothing came for too long.
-    """
-    while True:
-        try:
-            async with asyncio.timeout(idle_seconds):
-                chunk = await reader.read(1 << 17)
-        except (OSError, TimeoutError) as error:
-            raise BodyCutShortError("the connection broke") from error
-        if not chunk:
-            return
-        yield chunk

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from edge_agent.intake.access import CLAIMED, Requester, owns
 from edge_agent.intake.desk import Audit
-from edge_agent.intake.device_jobs import DeviceIntake, DeviceJob, Said, UserRules, until_closed
+from edge_agent.intake.device_jobs import DeviceIntake, DeviceJob, Said, UserRules
 from edge_agent.intake.ipp_call import BodyCutShortError
 from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.lpd_protocol import (
@@ -30,8 +30,8 @@ from edge_agent.intake.lpd_protocol import (
     read_control_file,
     read_subcommand,
 )
-from edge_agent.intake.stream_server import StreamServer
-from edge_agent.intake.targets import PREFIX, Directory, Target, Targets
+from edge_agent.intake.stream_server import Pace, StreamServer, until_closed
+from edge_agent.intake.targets import PREFIX, Directory, Target, Targets, read_path
 from edge_agent.jobs.errors import IllegalTransitionError, SpoolFullError
 from edge_agent.jobs.service import JobService
 from edge_agent.service import Health
@@ -121,7 +121,10 @@ class LpdServer:
 
     def _find(self, name: str) -> Target | None:
         """``queue`` with a single account, ``account/queue`` always."""
-        return self._targets.find(PREFIX + name.strip("/"))
+        path = read_path(PREFIX + name.strip("/"))
+        if path is None or path.token is not None or path.job_number is not None:
+            return None
+        return self._targets.find(PREFIX + "/".join(path.segments))
 
     def _is_allowed(self, source: str) -> bool:
         if not self._allowed:
@@ -202,22 +205,19 @@ class _Wire:
         """Give exactly so many octets.
 
         Raises:
-            BodyCutShortError: There are fewer.
+            BodyCutShortError: There are fewer, or they come too slowly.
         """
         left = size
+        pace = Pace(self._limits)
         while left:
-            try:
-                async with asyncio.timeout(self._limits.idle_seconds):
-                    chunk = await self._reader.read(min(left, _PIECE))
-            except (OSError, TimeoutError) as error:
-                raise BodyCutShortError("the connection broke") from error
+            chunk = await pace.read(self._reader, min(left, _PIECE))
             if not chunk:
                 raise BodyCutShortError("the file is shorter than promised")
             left -= len(chunk)
             yield chunk
 
     def rest(self) -> AsyncIterator[bytes]:
-        return until_closed(self._reader, self._limits.idle_seconds)
+        return until_closed(self._reader, self._limits)
 
     async def end_of_file(self) -> None:
         """Read the octet that ends a file; a client that closes instead has ended it too."""

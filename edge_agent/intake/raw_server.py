@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from edge_agent.intake.desk import Audit
-from edge_agent.intake.device_jobs import DeviceIntake, Said, UserRules, until_closed
+from edge_agent.intake.device_jobs import DeviceIntake, Said, UserRules
 from edge_agent.intake.ipp_call import BodyCutShortError
 from edge_agent.intake.limits import IntakeLimits
-from edge_agent.intake.stream_server import StreamServer
+from edge_agent.intake.stream_server import StreamServer, until_closed
 from edge_agent.intake.targets import Directory, Target, Targets
 from edge_agent.jobs.errors import SpoolFullError
 from edge_agent.jobs.service import JobService
@@ -129,9 +129,17 @@ class RawServer:
             return
         # Nothing is read while there is no room: the client waits, as it would for paper.
         await self._wait_for_room()
+        chunks = until_closed(reader, self._limits)
+        try:
+            first = await anext(chunks, b"")
+        except BodyCutShortError:
+            writer.transport.abort()
+            return
+        if not first:
+            return  # somebody looked whether the port is open
         job = await self._intake.begin(target, "raw", source)
         try:
-            await job.add(until_closed(reader, self._limits.idle_seconds), "")
+            await job.add(_all(first, chunks), "")
         except (BodyCutShortError, SpoolFullError) as error:
             log.info("a raw job of %s came to nothing: %s", source, error)
             await job.abandon()
@@ -142,3 +150,9 @@ class RawServer:
             raise
         else:
             await (job.finish(Said()) if job.documents else job.abandon())
+
+
+async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
+from edge_agent.intake.ipp_call import BodyCutShortError
 from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.listener import Listener
 
@@ -78,6 +80,47 @@ class StreamServer:
             log.exception("%s of %s failed", self._name, source)
         finally:
             writer.close()
+
+
+class Pace:
+    """Reads a document; whoever sends too little too slowly is cut off, as over IPP.
+
+    Only the time that the client makes us wait counts.
+    """
+
+    def __init__(self, limits: IntakeLimits) -> None:
+        self._limits = limits
+        self._waited = 0.0
+        self._received = 0
+
+    async def read(self, reader: asyncio.StreamReader, size: int) -> bytes:
+        """Read what there is; empty at the end.
+
+        Raises:
+            BodyCutShortError: The connection broke, nothing came for too long, or too little.
+        """
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._limits.idle_seconds):
+                chunk = await reader.read(size)
+        except (OSError, TimeoutError) as error:
+            raise BodyCutShortError("the connection broke") from error
+        self._waited += time.monotonic() - began
+        self._received += len(chunk)
+        if chunk and self._limits.is_too_slow(self._waited, self._received):
+            raise BodyCutShortError("it comes too slowly")
+        return chunk
+
+
+async def until_closed(reader: asyncio.StreamReader, limits: IntakeLimits) -> AsyncIterator[bytes]:
+    """Give what comes until the client closes.
+
+    Raises:
+        BodyCutShortError: As ``Pace.read``.
+    """
+    pace = Pace(limits)
+    while chunk := await pace.read(reader, 1 << 17):
+        yield chunk
 
 
 class _StreamProtocol(asyncio.StreamReaderProtocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_agent.jobs.model import SYSTEM
 from shared.ipp.enums import Operation, Status
 from shared.job_states import JobState
-from tests.edge_agent.intake.test_lpd_and_raw import Lpd, a_raw_site, an_lpd_site
+from tests.support.device_ports import Lpd, a_raw_site, an_lpd_site
 from tests.support.doors import a_door
 from tests.support.intake import PASSWORD, IntakeSite, an_intake_site
 from tests.support.jobs import until

@@ -5,69 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from edge_agent.intake.limits import IntakeLimits
-from edge_agent.intake.lpd_server import LpdServer
 from edge_agent.intake.pjl import UEL
-from edge_agent.intake.raw_server import RawServer
 from edge_agent.jobs.model import Job
 from shared.job_states import Hold, JobState
 from shared.messages.records import IdentityPolicy
-from tests.support.intake import IntakeSite, an_intake_site
-from tests.support.ippeveprinter import free_port
+from tests.support.device_ports import Lpd, a_job_within, a_raw_site, an_lpd_site, no_job_within
+from tests.support.intake import IntakeSite
 from tests.support.jobs import documents_of, facts_of, until
 from tests.support.samples import a_pdf
 
 PDF = a_pdf(2)
 BACKENDS = Path("/usr/lib/cups/backend")
-QUICK = IntakeLimits(header_seconds=1.0, idle_seconds=1.0)
-
-
-@asynccontextmanager
-async def an_lpd_site(folder: Path, **options: Any) -> AsyncIterator[tuple[IntakeSite, LpdServer]]:
-    job_options = {k: v for k, v in options.items() if k == "watermark_bytes"}
-    named = {k: v for k, v in options.items() if k not in job_options}
-    async with an_intake_site(folder, **job_options) as site:
-        server = LpdServer(
-            jobs=site.jobs.service,
-            directory=site.people.directory,
-            audit=site.audit,
-            port=0,
-            options=named,
-            limits=QUICK,
-        )
-        await server.start()
-        try:
-            yield site, server
-        finally:
-            await server.stop()
-
-
-@asynccontextmanager
-async def a_raw_site(folder: Path, **options: Any) -> AsyncIterator[tuple[IntakeSite, int]]:
-    async with an_intake_site(folder) as site:
-        port = free_port()
-        site.people.feed.put(site.people.alder.stream, replace(site.people.pull, raw_port=port))
-        server = RawServer(
-            jobs=site.jobs.service,
-            directory=site.people.directory,
-            audit=site.audit,
-            options=options,
-            limits=QUICK,
-        )
-        await server.start()
-        assert server.ports == [port]
-        try:
-            yield site, port
-        finally:
-            await server.stop()
 
 
 async def the_job(site: IntakeSite) -> Job:
@@ -162,34 +115,6 @@ async def test_where_people_must_sign_in_a_name_in_lpd_is_worth_nothing(
         uri = f"lpd://127.0.0.1:{server.port}/pull"
         assert await backend("lpd", uri, pdf, user="ada", title="x") == 0
         assert (await the_job(site)).holds == frozenset({Hold.QUARANTINE})
-
-
-class Lpd:
-    """A client that says what a test wants."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    @classmethod
-    async def connect(cls, server: LpdServer) -> Lpd:
-        return cls(*await asyncio.open_connection("127.0.0.1", server.port))
-
-    async def say(self, data: bytes) -> bytes:
-        """Send and give the one octet that answers."""
-        self.writer.write(data)
-        try:
-            return await asyncio.wait_for(self.reader.read(1), 5)
-        except ConnectionError:
-            return b""
-
-    async def file(self, code: int, name: str, content: bytes, size: int | None = None) -> bytes:
-        count = len(content) if size is None else size
-        assert await self.say(bytes([code]) + f"{count} {name}\n".encode()) == b"\0"
-        return await self.say(content + b"\0")
-
-    def close(self) -> None:
-        self.writer.close()
 
 
 CONTROL = b"Hpc\nPada\nJreport\nldfA001pc\nNreport.pdf\n"
@@ -378,20 +303,3 @@ async def test_a_raw_connection_that_says_nothing_or_falls_silent_leaves_no_job(
         silent.close()
         await no_job_within(site, seconds=15)
         assert await site.jobs.service.list_jobs(site.people.alder.id) == []
-
-
-async def no_job_within(site: IntakeSite, seconds: float) -> None:
-    """What came to nothing is taken back a moment later."""
-    async with asyncio.timeout(seconds):
-        while await site.jobs.service.list_jobs(site.people.alder.id):
-            await asyncio.sleep(0.02)
-
-
-async def a_job_within(site: IntakeSite, seconds: float) -> Job:
-    """The raw protocol acknowledges nothing: look until the job is there."""
-    async with asyncio.timeout(seconds):
-        while True:
-            jobs = await site.jobs.service.list_jobs(site.people.alder.id)
-            if jobs and Hold.INCOMING not in jobs[0].holds:
-                return jobs[0]
-            await asyncio.sleep(0.02)
