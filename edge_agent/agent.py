@@ -27,6 +27,7 @@ from edge_agent.settings import Settings
 from edge_agent.sync.link import Link as PrimaryLink
 from edge_agent.sync.link import LinkParts
 from edge_agent.sync.rehearsal import Rehearsal
+from edge_agent.turns import Turns
 from shared.clock import Clock, SystemClock
 from shared.i18n import gettext as _
 from shared.ids import AccountId
@@ -37,7 +38,6 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 4.0
 LINK_AGAIN_SECONDS: Final = 10.0
-THINGS_TOLD: Final = 200  # in one heartbeat
 
 
 class Link(Protocol):
@@ -88,6 +88,7 @@ class Agent:
         self._unknown: dict[str, str] = {}
         self._problems: dict[str, str] | None = None
         self._running: StreamCursor | None = None
+        self._turns = {"readers": Turns(), "printers": Turns()}
 
     async def run(self) -> None:
         """Run until cancelled; then end within five seconds, leaving nothing half done."""
@@ -119,6 +120,21 @@ class Agent:
         return self._link.primary_now()
 
     def presence(self) -> Mapping[str, Any]:
+        """Say how this gateway and its things are, for a heartbeat; of very many things, some."""
+        told = self.condition()
+        readers = self.keeper.health().get("card-readers")
+        turns = {
+            "readers": self._turns["readers"].take(readers.things if readers else {}),
+            "printers": self._turns["printers"].take(self.parts.watch.told()),
+        }
+        parts = {kind: turn.span for kind, turn in turns.items() if turn.span is not None}
+        return {
+            **told,
+            **{kind: turn.things for kind, turn in turns.items()},
+            **({"parts": parts} if parts else {}),
+        }
+
+    def condition(self) -> Mapping[str, Any]:
         """Say how this gateway is, for the primary; plain values, no floats."""
         report = self.report()
         return {
@@ -128,18 +144,11 @@ class Agent:
                 name: {"ok": health.ok, "says": health.says, "figures": dict(health.figures)}
                 for name, health in report.services.items()
             },
-            "readers": self._things("card-readers", report),
-            "printers": self.parts.watch.told(),
             "queue": dict(report.queue),
             "free_bytes": report.free_bytes,
             "has_room": report.has_room,
             "if_the_line_were_cut": {act.name: act.to_plain() for act in report.acts},
         }
-
-    def _things(self, service: str, report: Report) -> Mapping[str, Any]:
-        """Say how each thing of a service is, by its id; some, where they are very many."""
-        found = report.services.get(service)
-        return dict(list(found.things.items())[:THINGS_TOLD]) if found else {}
 
     def report(self) -> Report:
         """Collect what the health page shows."""

@@ -113,7 +113,7 @@ class Control:
     async def _diagnose(self, _command: Command) -> Mapping[str, Any]:
         """Tell how everything is, with what the doctor finds at this machine."""
         found = await asyncio.to_thread(doctor.examine, self._parts.state_dir)
-        return {**self._agent.presence(), "findings": [finding.plain() for finding in found]}
+        return {**self._agent.condition(), "findings": [finding.plain() for finding in found]}
 
     async def _rehearse(self, command: Command) -> Mapping[str, Any]:
         """Behave as cut; what was asked long ago surprises whoever is near now."""

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from control_plane.gateways import things
 from control_plane.gateways.models import GatewayState
 from shared.ids import GatewayId
 
@@ -38,6 +39,8 @@ def on_heartbeat(
     if state.last_seen_at is not None and at < state.last_seen_at:
         return
     state.last_seen_at = at
+    if health is not None:
+        health = things.after_heartbeat(state.health, health, at)
     for name, value in (
         ("boot_id", boot_id),
         ("received", received),

@@ -16,14 +16,14 @@ from shared.messages.records import PrinterRecord
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 60.0
-AT_ONCE: Final = 4
-MOST: Final = 200  # of which one heartbeat tells
+AT_ONCE: Final = 8
+MOST: Final = 2_000  # at one gateway
 
 Ask = Callable[[PrinterRecord], Awaitable[PrinterStatus]]
 
 
 class PrinterWatch:
-    """Asks each printer once a minute, a few at a time."""
+    """Asks each printer about once a minute, a few at a time; very many take longer."""
 
     def __init__(self, directory: Directory, ask: Ask, clock: Clock) -> None:
         self._directory = directory

@@ -10,6 +10,7 @@ from edge_agent.agent import Agent, NoLink
 from edge_agent.parts import build_parts
 from edge_agent.service import Health
 from shared.clock import SystemClock
+from shared.messages import codec, envelope
 from shared.messages.records import ServiceSetting
 from tests.support.people import people
 
@@ -64,3 +65,29 @@ async def test_a_gateway_without_configuration_waits_and_says_so(tmp_path: Path)
     running.cancel()
     await asyncio.wait([running], timeout=5)
     assert running.cancelled()
+
+
+async def test_a_gateway_of_very_many_printers_tells_them_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = people(tmp_path)
+    filled.replica.close()
+    parts = build_parts(
+        tmp_path, filled.gateway_id, SystemClock(), unseal=lambda record: record.sealed
+    )
+    every = {f"p{n:04}": {"ok": True, "says": "x" * 800} for n in range(600)}
+    monkeypatch.setattr(parts.watch, "told", lambda: every)
+    agent = Agent(parts)
+    await parts.start()
+    try:
+        told: dict[str, object] = {}
+        while len(told) < len(every):
+            heartbeat = agent.presence()
+            assert set(heartbeat["parts"]) == {"printers"}
+            assert len(codec.dumps(heartbeat)) < envelope.MAX_PLAIN_BYTES / 2
+            assert not heartbeat["printers"].keys() & told.keys()
+            told |= heartbeat["printers"]
+        # What a diagnosis answers travels as one row.
+        assert len(codec.dumps(agent.condition())) < envelope.MAX_ROW_BYTES / 2
+    finally:
+        await parts.stop()

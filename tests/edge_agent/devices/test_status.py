@@ -128,3 +128,17 @@ async def test_a_gateway_looks_at_the_printers_it_looks_after_a_few_at_a_time() 
     assert asked == [directory.near.id]
     assert watch.told()[directory.near.id]["ok"] is True
     assert watch.told()[directory.near.id]["age_seconds"] == 0
+
+
+async def test_of_very_many_printers_all_are_looked_at() -> None:
+    asked: list[str] = []
+
+    async def answer(printer: PrinterRecord) -> PrinterStatus:
+        asked.append(printer.id)
+        return PrinterStatus("idle")
+
+    directory, many = _Directory(), [record(f"ipp://192.0.2.1:{n}/ipp/print") for n in range(600)]
+    directory.printers = lambda: [("account", printer) for printer in many]  # type: ignore[method-assign]
+    watch = PrinterWatch(directory, answer, SystemClock())  # type: ignore[arg-type]
+    await watch.look()
+    assert set(watch.told()) == set(asked) == {printer.id for printer in many}
