@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from sqlalchemy.orm import Session
 
 from control_plane.accounts import closing
@@ -67,12 +65,8 @@ def extend_licence(session: Session, below_id: AccountId, body: LicenceExtension
     return LicenceView.model_validate(licence)
 
 
-@rest.post(
-    "/accounts/<below_id>/close",
-    Permission.CLOSE_ACCOUNTS,
-    body=CloseAccount,
-    answer=AccountView,
-    status=HTTPStatus.OK,
+@rest.act(
+    "/accounts/<below_id>/close", Permission.CLOSE_ACCOUNTS, body=CloseAccount, answer=AccountView
 )
 def close_account(session: Session, below_id: AccountId, body: CloseAccount) -> AccountView:
     """Close an account: nobody signs in, nothing new is taken; what waits can be printed."""
@@ -80,24 +74,18 @@ def close_account(session: Session, below_id: AccountId, body: CloseAccount) -> 
     return AccountView.model_validate(account)
 
 
-@rest.post(
-    "/accounts/<below_id>/reopen",
-    Permission.CLOSE_ACCOUNTS,
-    answer=AccountView,
-    status=HTTPStatus.OK,
-)
+@rest.act("/accounts/<below_id>/reopen", Permission.CLOSE_ACCOUNTS, answer=AccountView)
 def reopen_account(session: Session, below_id: AccountId) -> AccountView:
     """Open a closed account again, as it was."""
     account = closing.reopen(session, caller().vendor_id, below_id, actor())
     return AccountView.model_validate(account)
 
 
-@rest.post(
+@rest.ask(
     "/accounts/<below_id>/deletion",
     Permission.CLOSE_ACCOUNTS,
     body=DeleteAccount,
     answer=DeletionView,
-    status=HTTPStatus.ACCEPTED,
 )
 def delete_account(session: Session, below_id: AccountId, body: DeleteAccount) -> DeletionView:
     """Begin to erase a closed account for good: its gateways forget it, then all of it goes."""

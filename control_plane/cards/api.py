@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated
 
 from pydantic import Field
@@ -43,9 +42,7 @@ def get_card_key(session: Session) -> CardKeyView:
     return CardKeyView.model_validate(rekeying.current(session, account_id()))
 
 
-@rest.post(
-    "/account/card-key", Permission.CHANGE_SETTINGS, answer=CardKeyView, status=HTTPStatus.OK
-)
+@rest.act("/account/card-key", Permission.CHANGE_SETTINGS, answer=CardKeyView)
 def change_card_key(session: Session) -> CardKeyView:
     """Make a new key and hash every card anew; people notice nothing."""
     caller().check_is_at_home()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated
 
 from pydantic import Field
@@ -23,24 +22,14 @@ def get_command(session: Session, command_id: CommandId) -> CommandView:
     return CommandView.model_validate(requests.get_command(session, caller().tenant, command_id))
 
 
-@rest.post(
-    "/printers/<printer_id>/identify",
-    Permission.CHANGE_THINGS,
-    answer=CommandView,
-    status=HTTPStatus.ACCEPTED,
-)
+@rest.ask("/printers/<printer_id>/identify", Permission.CHANGE_THINGS, answer=CommandView)
 def identify_printer(session: Session, printer_id: PrinterId) -> CommandView:
     """Let a printer make itself known to whoever stands near it."""
     asked = requests.identify_printer(session, account_id(), printer_id, actor())
     return CommandView.model_validate(asked)
 
 
-@rest.post(
-    "/printers/<printer_id>/diagnose",
-    Permission.CHANGE_THINGS,
-    answer=CommandView,
-    status=HTTPStatus.ACCEPTED,
-)
+@rest.ask("/printers/<printer_id>/diagnose", Permission.CHANGE_THINGS, answer=CommandView)
 def diagnose_printer(session: Session, printer_id: PrinterId) -> CommandView:
     """Ask a printer, through its gateway, how it is now."""
     asked = requests.diagnose_printer(session, account_id(), printer_id, actor())
@@ -53,12 +42,8 @@ class Rehearse(Body):
     minutes: Annotated[int, Field(ge=1, le=60)] = 10
 
 
-@rest.post(
-    "/gateways/<gateway_id>/rehearsal",
-    Permission.CHANGE_THINGS,
-    body=Rehearse,
-    answer=CommandView,
-    status=HTTPStatus.ACCEPTED,
+@rest.ask(
+    "/gateways/<gateway_id>/rehearsal", Permission.CHANGE_THINGS, body=Rehearse, answer=CommandView
 )
 def rehearse(session: Session, gateway_id: GatewayId, body: Rehearse) -> CommandView:
     """Let a gateway of one's own behave as if its line were cut; its command tells afterwards."""
@@ -66,24 +51,14 @@ def rehearse(session: Session, gateway_id: GatewayId, body: Rehearse) -> Command
     return CommandView.model_validate(asked)
 
 
-@rest.post(
-    "/gateways/<gateway_id>/rehearsal/end",
-    Permission.CHANGE_THINGS,
-    answer=CommandView,
-    status=HTTPStatus.ACCEPTED,
-)
+@rest.ask("/gateways/<gateway_id>/rehearsal/end", Permission.CHANGE_THINGS, answer=CommandView)
 def end_rehearsal(session: Session, gateway_id: GatewayId) -> CommandView:
     """End a rehearsal before its time."""
     asked = requests.end_rehearsal(session, caller().tenant, gateway_id, actor())
     return CommandView.model_validate(asked)
 
 
-@rest.post(
-    "/gateways/<gateway_id>/diagnose",
-    Permission.CHANGE_THINGS,
-    answer=CommandView,
-    status=HTTPStatus.ACCEPTED,
-)
+@rest.ask("/gateways/<gateway_id>/diagnose", Permission.CHANGE_THINGS, answer=CommandView)
 def diagnose_gateway(session: Session, gateway_id: GatewayId) -> CommandView:
     """Ask a gateway of one's own what is wrong with it."""
     return CommandView.model_validate(

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from sqlalchemy.orm import Session
 
 from control_plane.domains import brand, certificates
@@ -106,11 +104,10 @@ def remove_certificate(session: Session, domain_id: str) -> None:
     certificates.remove(session, caller().tenant, domain_id, actor())
 
 
-@rest.post(
+@rest.act(
     "/domains/<domain_id>/verify",
     Permission.CHANGE_SETTINGS,
     answer=DomainView,
-    status=HTTPStatus.OK,
     own_transactions=True,
 )
 def verify_domain(domain_id: str) -> DomainView:
@@ -125,11 +122,8 @@ def verify_domain(domain_id: str) -> DomainView:
     return DomainView.model_validate(domain)
 
 
-@rest.post(
-    "/accounts/<below_id>/domains/<domain_id>/verify",
-    Permission.CHANGE_ACCOUNTS,
-    answer=DomainView,
-    status=HTTPStatus.OK,
+@rest.act(
+    "/accounts/<below_id>/domains/<domain_id>/verify", Permission.CHANGE_ACCOUNTS, answer=DomainView
 )
 def vouch_for_domain(session: Session, below_id: AccountId, domain_id: str) -> DomainView:
     """As a vendor, give one of its accounts a name below the vendor's own domain."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from sqlalchemy.orm import Session
@@ -132,11 +131,10 @@ def list_boxes(session: Session, gateway_id: GatewayId) -> Items[WaitingBoxView]
     return Items[WaitingBoxView](items=[WaitingBoxView.model_validate(box) for box in found])
 
 
-@rest.post(
+@rest.act(
     "/gateways/<gateway_id>/boxes/<key_fingerprint>/approve",
     Permission.CHANGE_THINGS,
     answer=WaitingBoxView,
-    status=HTTPStatus.OK,
 )
 def approve_box(session: Session, gateway_id: GatewayId, key_fingerprint: str) -> WaitingBoxView:
     """Let the machine with this key become the gateway; it asks again within seconds."""
@@ -146,11 +144,10 @@ def approve_box(session: Session, gateway_id: GatewayId, key_fingerprint: str) -
     return WaitingBoxView.model_validate(box)
 
 
-@rest.post(
+@rest.act(
     "/gateways/<gateway_id>/boxes/<key_fingerprint>/refuse",
     Permission.CHANGE_THINGS,
     answer=WaitingBoxView,
-    status=HTTPStatus.OK,
 )
 def refuse_box(session: Session, gateway_id: GatewayId, key_fingerprint: str) -> WaitingBoxView:
     """Do not let the machine with this key become the gateway; its code stays used up."""
@@ -160,12 +157,8 @@ def refuse_box(session: Session, gateway_id: GatewayId, key_fingerprint: str) ->
     return WaitingBoxView.model_validate(box)
 
 
-@rest.post(
-    "/gateways/<gateway_id>/accounts",
-    Permission.CHANGE_THINGS,
-    body=ServeAccount,
-    answer=None,
-    status=HTTPStatus.NO_CONTENT,
+@rest.act(
+    "/gateways/<gateway_id>/accounts", Permission.CHANGE_THINGS, body=ServeAccount, answer=None
 )
 def serve_account(session: Session, gateway_id: GatewayId, body: ServeAccount) -> None:
     """Let a gateway of one's own serve an account: as a vendor, one below; asked twice, once."""

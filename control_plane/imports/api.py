@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from sqlalchemy.orm import Session
 
 from control_plane.imports import service as imports
@@ -14,12 +12,11 @@ from control_plane.users.importing import Import
 rest = Rest("imports", __name__)
 
 
-@rest.post(
+@rest.ask(
     "/user-import-files",
     Permission.CHANGE_PEOPLE,
     body=NewPeopleImport,
     answer=PeopleImportView,
-    status=HTTPStatus.ACCEPTED,
     own_transactions=True,
 )
 def bring_file(body: NewPeopleImport) -> PeopleImportView:
@@ -34,11 +31,10 @@ def get_file(session: Session, import_id: str) -> PeopleImportView:
     return PeopleImportView.of(imports.get_import(session, caller().tenant, import_id))
 
 
-@rest.post(
+@rest.ask(
     "/user-import-files/<import_id>/start",
     Permission.CHANGE_PEOPLE,
     answer=PeopleImportView,
-    status=HTTPStatus.ACCEPTED,
     own_transactions=True,
 )
 def start_import(import_id: str) -> PeopleImportView:

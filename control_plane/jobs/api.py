@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any, Literal
 
 from pydantic import AwareDatetime
@@ -71,50 +70,27 @@ def list_commands(session: Session, job_id: JobId) -> Items[CommandView]:
     return Items[CommandView](items=[CommandView.model_validate(row) for row in found])
 
 
-@rest.post(
-    "/jobs/<job_id>/release",
-    Permission.CHANGE_JOBS,
-    body=ReleaseJob,
-    answer=CommandView,
-    status=HTTPStatus.ACCEPTED,
-)
+@rest.ask("/jobs/<job_id>/release", Permission.CHANGE_JOBS, body=ReleaseJob, answer=CommandView)
 def release_job(session: Session, job_id: JobId, body: ReleaseJob) -> CommandView:
     """Ask the job's gateway to print it; the job's own timeline says when it has."""
     asked = requests.release(session, account_id(), job_id, body.printer_id, actor())
     return CommandView.model_validate(asked)
 
 
-@rest.post(
-    "/jobs/<job_id>/cancel",
-    Permission.CHANGE_JOBS,
-    answer=CommandView,
-    status=HTTPStatus.ACCEPTED,
-)
+@rest.ask("/jobs/<job_id>/cancel", Permission.CHANGE_JOBS, answer=CommandView)
 def cancel_job(session: Session, job_id: JobId) -> CommandView:
     """Ask the job's gateway to delete it with its documents."""
     return CommandView.model_validate(requests.cancel(session, account_id(), job_id, actor()))
 
 
-@rest.post(
-    "/jobs/cancel",
-    Permission.CHANGE_JOBS,
-    body=CancelJobs,
-    answer=Items[CommandView],
-    status=HTTPStatus.ACCEPTED,
-)
+@rest.ask("/jobs/cancel", Permission.CHANGE_JOBS, body=CancelJobs, answer=Items[CommandView])
 def cancel_jobs(session: Session, body: CancelJobs) -> Items[CommandView]:
     """Ask for several jobs to be deleted; those that have ended already are left as they are."""
     asked = requests.cancel_many(session, account_id(), body.job_ids, actor())
     return Items[CommandView](items=[CommandView.model_validate(row) for row in asked])
 
 
-@rest.post(
-    "/jobs/<job_id>/reassign",
-    Permission.CHANGE_JOBS,
-    body=ReassignJob,
-    answer=CommandView,
-    status=HTTPStatus.ACCEPTED,
-)
+@rest.ask("/jobs/<job_id>/reassign", Permission.CHANGE_JOBS, body=ReassignJob, answer=CommandView)
 def reassign_job(session: Session, job_id: JobId, body: ReassignJob) -> CommandView:
     """Ask for a job that is nobody's to be given to a person."""
     asked = requests.reassign(session, account_id(), job_id, body.owner_id, actor())

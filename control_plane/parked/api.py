@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from sqlalchemy.orm import Session
 
 from control_plane.parked import service as parked
@@ -29,12 +27,11 @@ def list_parked(session: Session, gateway_id: GatewayId) -> Items[ParkedView]:
     return Items[ParkedView](items=[ParkedView.model_validate(thing) for thing in found])
 
 
-@rest.post(
+@rest.act(
     "/gateways/<gateway_id>/parked/retry",
     Permission.CHANGE_THINGS,
     body=ParkedEntity,
     answer=TriedView,
-    status=HTTPStatus.OK,
 )
 def retry(session: Session, gateway_id: GatewayId, body: ParkedEntity) -> TriedView:
     """Try to apply the rows about one thing again, in order."""
@@ -42,12 +39,11 @@ def retry(session: Session, gateway_id: GatewayId, body: ParkedEntity) -> TriedV
     return TriedView.model_validate(tried)
 
 
-@rest.post(
+@rest.act(
     "/gateways/<gateway_id>/parked/give-up",
     Permission.CHANGE_THINGS,
     body=ParkedEntity,
     answer=GivenUpView,
-    status=HTTPStatus.OK,
 )
 def give_up(session: Session, gateway_id: GatewayId, body: ParkedEntity) -> GivenUpView:
     """Decide that the rows about one thing are never applied; they stay to be read."""
@@ -66,12 +62,8 @@ def get_halt(session: Session, gateway_id: GatewayId) -> HaltView:
     return HaltView(is_parked=True, reason=halt.reason, since=halt.at, boxes=boxes)
 
 
-@rest.post(
-    "/gateways/<gateway_id>/halt/resolve",
-    Permission.CHANGE_THINGS,
-    body=ChosenBox,
-    answer=HaltView,
-    status=HTTPStatus.OK,
+@rest.act(
+    "/gateways/<gateway_id>/halt/resolve", Permission.CHANGE_THINGS, body=ChosenBox, answer=HaltView
 )
 def resolve(session: Session, gateway_id: GatewayId, body: ChosenBox) -> HaltView:
     """Choose the box that is the gateway; the other one has been switched off."""

@@ -82,16 +82,37 @@ class Rest:
         return self._route("GET", path, needs, HTTPStatus.OK, query=query, answer=answer)
 
     def post(
+        self, path: str, *needs: Permission, answer: Any, body: type[Body] | None = None
+    ) -> Callable[[F], F]:
+        """Make something new."""
+        return self._route("POST", path, needs, HTTPStatus.CREATED, body=body, answer=answer)
+
+    def act(
         self,
         path: str,
         *needs: Permission,
         answer: Any,
         body: type[Body] | None = None,
-        status: HTTPStatus = HTTPStatus.CREATED,
         own_transactions: bool = False,  # it waits for the outside world, and gets no session
     ) -> Callable[[F], F]:
+        """Do something to what is there; it is done when this is answered."""
+        status = HTTPStatus.NO_CONTENT if answer is None else HTTPStatus.OK
         return self._route(
             "POST", path, needs, status, body=body, answer=answer,
+            own_transactions=own_transactions,
+        )  # fmt: skip
+
+    def ask(
+        self,
+        path: str,
+        *needs: Permission,
+        answer: Any,
+        body: type[Body] | None = None,
+        own_transactions: bool = False,
+    ) -> Callable[[F], F]:
+        """Begin what takes its time or what others carry out: the answer tells how far it is."""
+        return self._route(
+            "POST", path, needs, HTTPStatus.ACCEPTED, body=body, answer=answer,
             own_transactions=own_transactions,
         )  # fmt: skip
 

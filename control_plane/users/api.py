@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -57,12 +56,11 @@ class LineView(View):
     says: str
 
 
-@rest.post(
+@rest.act(
     "/user-imports",
     Permission.CHANGE_PEOPLE,
     body=UserImport,
     answer=Items[LineView],
-    status=HTTPStatus.OK,
     own_transactions=True,
 )
 def import_users(body: UserImport) -> Items[LineView]:
