@@ -43,10 +43,16 @@ def known_state(primary: Primary, job_id: JobId) -> int | None:
 
 
 def lines(primary: Primary, job_id: JobId) -> list[tuple[int, str]]:
+    """The job's events, each with its epoch: the how manieth of those that the job was in.
+
+    The numbers themselves have gaps: one is given out with each answer, also with an answer that
+    came too late and was asked for again.
+    """
     with primary.database.reading() as session:
         query = select(EventRow.home_epoch, EventRow.event).where(EventRow.job_id == job_id)
-        rows = session.execute(query.order_by(EventRow.home_epoch, EventRow.revision))
-        return [(epoch, event) for epoch, event in rows]
+        rows = session.execute(query.order_by(EventRow.home_epoch, EventRow.revision)).all()
+    epochs = sorted({row.home_epoch for row in rows})
+    return [(epochs.index(row.home_epoch) + 1, row.event) for row in rows]
 
 
 async def test_a_job_that_went_to_paper_meanwhile_is_held_for_a_person(
