@@ -152,7 +152,7 @@ async def test_what_only_the_lost_time_knew_is_shown_as_lost_or_unknown(
         # What comes from now on is told later than the list.
         new = await send(primary, box, "new")
         await box.told()
-        assert (await box.jobs.get(new.id)).home_epoch == 2
+        assert (await box.jobs.get(new.id)).home_epoch > 1
     held, gone = JobState.PENDING_HELD, JobState.ABORTED
     states = [known_state(primary, job.id) for job in (stays, new, waited, went)]
     assert states == [held, held, gone, gone]
