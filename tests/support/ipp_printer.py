@@ -46,6 +46,11 @@ def job_group(*attributes: Attribute, job_id: int = 1, state: int = 9) -> Group:
     return Group(Tag.JOB, (*known, *attributes))
 
 
+def says(status: int, *groups: Group, message: str = "") -> Answerer:
+    """Answer whatever was asked with this status."""
+    return lambda request, _document: response(status, request, groups=groups, message=message)
+
+
 @dataclass
 class IppPrinter:
     """What it can do, how it answers, and what it was asked."""

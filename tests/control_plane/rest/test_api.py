@@ -1,67 +1,29 @@
+"""The REST API as an account's program uses it: bodies, versions, repeats, lists, its document."""
+
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from control_plane import tenants
 from control_plane.accounts import service as accounts
-from control_plane.accounts.schemas import NewAccount
-from control_plane.audit import export as audit_export
-from control_plane.audit.models import AuditEvent
 from control_plane.cards.models import Card
 from control_plane.database import Database
 from control_plane.feed.models import FeedRow
-from control_plane.gateways import service as gateways
-from control_plane.gateways.schemas import NewGateway
 from control_plane.rest import api
-from control_plane.security import api_keys, idempotency
-from control_plane.security.api_keys import NewApiKey
+from control_plane.security import idempotency
 from control_plane.security.models import IdempotencyKey
-from control_plane.security.permissions import ACCOUNT_ROLES, VENDOR_ROLES
 from control_plane.sites.models import Site
 from control_plane.vault import Vault
-from control_plane.vendors import service as vendors
-from control_plane.vendors.schemas import NewVendor
-from tests.support.houses import TESTER, Town
-from tests.support.web import an_app, give_domains, signed_in
+from tests.support.houses import Town
+from tests.support.web import signed_in
 
 Ask = Callable[..., Any]
-
-
-@pytest.fixture
-def app(tmp_path: Path, database: Database, vault: Vault, town: Town) -> Flask:
-    give_domains(database, town)
-    return an_app(tmp_path, database, vault, pages=())
-
-
-@pytest.fixture
-def key(database: Database, town: Town) -> str:
-    new = NewApiKey(name="x", permissions=tuple(ACCOUNT_ROLES["administrator"]))
-    with database.writing() as session:
-        return api_keys.create(session, tenants.account(town.alder.account.id), new, TESTER)[1]
-
-
-@pytest.fixture
-def ask(app: Flask, key: str) -> Ask:
-    """Ask as a program of Alder's."""
-    client = app.test_client(use_cookies=False)
-
-    def asked(method: str, path: str, body: Any = None, **headers: str) -> Any:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent["Authorization"] = f"Bearer {key}"
-        return client.open(
-            f"/api/v1{path}", method=method, json=body, headers=sent, base_url="https://localhost"
-        )
-
-    return asked
 
 
 def test_a_thing_is_made_shown_changed_and_removed(ask: Ask) -> None:
@@ -170,22 +132,6 @@ def test_a_card_number_is_nowhere_in_the_database_in_clear(
         assert bytes.fromhex(number) not in content
 
 
-def test_every_change_is_audited_and_published(ask: Ask, database: Database, town: Town) -> None:
-    ask("POST", "/printers", {"name": "Loft", "uri": "ipp://192.0.2.4/ipp/print"})
-    with database.reading() as session:
-        newest = session.scalars(
-            select(AuditEvent).order_by(AuditEvent.recorded_at.desc(), AuditEvent.seq.desc())
-        ).first()
-        published = session.scalars(
-            select(FeedRow.data).where(
-                FeedRow.stream == f"account:{town.alder.account.id}", FeedRow.kind == "printer"
-            )
-        ).all()
-    assert newest is not None
-    assert (newest.event, newest.actor_kind) == ("printer.created", "api-key")
-    assert "Loft" in {data["name"] for data in published}
-
-
 def test_a_revoked_card_leaves_a_tombstone(ask: Ask, database: Database, town: Town) -> None:
     made = ask("POST", "/cards", {"user_id": town.ben.id, "number": "04A224B2C35E80"})
     ask("DELETE", f"/cards/{made.json['id']}")
@@ -248,33 +194,6 @@ def test_a_list_asks_the_same_number_of_questions_however_long_it_is(
     assert {path: questions(path) for path in before} == before
 
 
-def test_a_vendors_gateway_serves_an_account_below_it_and_no_other(
-    app: Flask, database: Database, town: Town, vault: Vault
-) -> None:
-    vendor = tenants.vendor(town.vendor.id)
-    with database.writing() as session:
-        gateway = gateways.create(session, vendor, NewGateway(name="Van"), TESTER, vault=vault)
-        stranger = vendors.create(session, NewVendor(name="Wanda"), TESTER)
-        new = NewAccount(name="Dogwood", short_name="dogwood")
-        dogwood = accounts.create(session, stranger.id, new, TESTER, vault=vault)
-        new_key = NewApiKey(name="x", permissions=tuple(VENDOR_ROLES["administrator"]))
-        _, key = api_keys.create(session, vendor, new_key, TESTER)
-    client = app.test_client(use_cookies=False)
-
-    def serve(account_id: str) -> int:
-        return client.post(
-            f"/api/v1/gateways/{gateway.id}/accounts",
-            json={"account_id": account_id},
-            base_url="https://localhost",
-            headers={"Authorization": f"Bearer {key}", "Idempotency-Key": account_id},
-        ).status_code
-
-    assert [serve(town.alder.account.id) for _ in range(2)] == [204, 204]
-    assert serve(dogwood.id) == 422
-    with database.reading() as session:
-        assert gateways.served_accounts(session, gateway.id) == [town.alder.account.id]
-
-
 @pytest.mark.parametrize(
     ("days", "says"), [(29, None), (3, "ends in 2 days"), (-1, "printing goes on")]
 )
@@ -286,58 +205,6 @@ def test_a_licence_that_ends_is_told_to_programs_in_time(
         licence.expires_at = datetime.now(UTC) + timedelta(days=days)
     warning = ask("GET", "/account/licence").json["warning"]
     assert says in warning if says else warning is None
-
-
-@pytest.fixture
-def vendor(app: Flask, database: Database, town: Town) -> Ask:
-    """Ask as a program of Vic's."""
-    new = NewApiKey(name="x", permissions=tuple(VENDOR_ROLES["administrator"]))
-    with database.writing() as session:
-        _, key = api_keys.create(session, tenants.vendor(town.vendor.id), new, TESTER)
-
-    def asked(method: str, path: str, body: Any = None, key: str = key) -> Any:
-        return app.test_client(use_cookies=False).open(
-            f"/api/v1{path}", method=method, json=body, base_url="https://localhost",
-            headers={"Authorization": f"Bearer {key}"},
-        )  # fmt: skip
-
-    return asked
-
-
-@pytest.mark.parametrize("path", ["/accounts", "/vendors"])
-def test_a_vendor_opens_what_is_below_it_with_address_owner_and_a_key_for_a_day(
-    vendor: Ask, path: str
-) -> None:
-    body = {"name": "Oak", "domain": "oak.vic.localhost", "set_up_key": True,
-            "owner": {"username": "Olga", "password": "correct horse"}}  # fmt: skip
-    body |= {"short_name": "oak"} if path == "/accounts" else {}
-    opened = vendor("POST", path, body)
-    assert (opened.status_code, opened.json["domain"]["verified_by"]) == (201, "parent")
-    key = opened.json["key"]
-    people = vendor("GET", "/users", key=key).json["items"]
-    assert [(person["username"], person["roles"]) for person in people] == [("olga", ["owner"])]
-    [made] = vendor("GET", "/api-keys", key=key).json["items"]
-    life = datetime.fromisoformat(made["expires_at"]) - datetime.now(UTC)
-    assert timedelta(hours=23) < life < timedelta(hours=25)
-    assert vendor("GET", f"{path}/{opened.json['id']}").json["name"] == "Oak"
-    assert vendor("GET", f"{path}/{opened.json['id']}", key=key).status_code in {403, 404}
-
-
-def test_a_name_that_is_not_the_vendors_to_give_awaits_its_proof(vendor: Ask) -> None:
-    body = {"name": "Oak", "short_name": "oak", "domain": "oak.example", "owner": {"username": "o"}}
-    opened = vendor("POST", "/accounts", body).json
-    assert opened["domain"]["verified_at"] is None
-    assert opened["key"] is None
-    assert opened["owner_link"].startswith("/recover/")
-
-
-def test_an_account_is_opened_whole_or_not_at_all(vendor: Ask) -> None:
-    body = {"name": "Oak", "short_name": "oak", "domain": "alder.localhost"}
-    before = len(vendor("GET", "/accounts").json["items"])
-    assert vendor("POST", "/accounts", {**body, "domain": "not a host"}).status_code == 422
-    taken = {**body, "owner": {"username": "\x00"}}
-    assert vendor("POST", "/accounts", taken).status_code == 422
-    assert len(vendor("GET", "/accounts").json["items"]) == before
 
 
 def test_where_a_person_is_signed_in_is_seen_and_ended(
@@ -362,42 +229,3 @@ def test_a_short_list_is_paged_too(ask: Ask) -> None:
     everything = [role["id"] for role in ask("GET", "/roles").json["items"]]
     assert (named, rest["next_cursor"]) == (everything, None)
     assert ask("GET", "/roles?cursor=nonsense").status_code == 422
-
-
-def test_the_audit_is_taken_along_in_the_order_of_its_chain_and_proved(
-    ask: Ask, tmp_path: Path
-) -> None:
-    for name in ("One", "Two", "Three"):
-        ask("POST", "/sites", {"name": name})
-    rows: list[Any] = []
-    after = 0
-    while after is not None:
-        page = ask("GET", f"/audit/export?after={after}&limit=2").json
-        rows += page["items"]
-        after = page["next_after"]
-    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
-    assert ask("GET", f"/audit/{rows[0]['id']}").json == rows[0]
-    file = tmp_path / "audit.json"
-    file.write_text(json.dumps({"tenant": page["tenant"], "items": rows}))
-    assert audit_export.verify(file) == (len(rows), None)
-    for broken, says in (
-        ([*rows[:1], *rows[2:]], "is missing"),
-        ([{**rows[0], "outcome": "refused"}, *rows[1:]], "was changed"),
-        ([{**rows[0], "previous": "x"}, *rows[1:]], "does not follow"),
-    ):
-        file.write_text(json.dumps({"tenant": page["tenant"], "items": broken}))
-        found = audit_export.verify(file)[1]
-        assert found is not None
-        assert says in found
-
-
-def test_the_audit_is_asked_for_a_span_of_time(ask: Ask) -> None:
-    ask("POST", "/sites", {"name": "One"})
-    now = datetime.now(UTC)
-    for query, is_there in (
-        ({"since": now - timedelta(hours=1), "until": now + timedelta(hours=1)}, True),
-        ({"since": now + timedelta(hours=1)}, False),
-        ({"until": now - timedelta(hours=1)}, False),
-    ):
-        said = urlencode({name: value.isoformat() for name, value in query.items()})
-        assert bool(ask("GET", f"/audit?{said}").json["items"]) is is_there

@@ -3,65 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
-from edge_agent.jobs.driver import Outcome, PrinterUnavailableError, Progress, Result
+from edge_agent.jobs.driver import PrinterUnavailableError, Progress, Result
 from edge_agent.output import words
-from edge_agent.output.ipp import IppDriver
-from edge_agent.output.ipp_client import Patience, http_url
-from shared.clock import SystemClock
-from shared.ipp import (
-    Attribute,
-    Group,
-    Message,
-    Operation,
-    Status,
-    Tag,
-    attribute,
-    each,
-    encode_message,
-    response,
-)
+from edge_agent.output.ipp_client import http_url
+from shared.ipp import Group, Message, Operation, Status, Tag, attribute, each, response
 from shared.ipp import values as v
 from tests.support.deliveries import Heard, a_job, a_page, a_printer
-from tests.support.ipp_printer import NEW, OLD, Answerer, IppPrinter, ipp_printer, job_group
-
-PDF = b"%PDF-1.4 one page"
-HASTY = Patience(connect=1, answer=0.3, stall=0.3, accept=0.3)
-
-
-class HurriedClock(SystemClock):
-    """Pauses take no time, and yet the time passes."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def monotonic(self) -> float:
-        return self.passed
-
-    async def sleep(self, seconds: float) -> None:
-        self.passed += seconds
-        await asyncio.sleep(0)
-
-
-def says(status: int, *groups: Group, message: str = "") -> Answerer:
-    return lambda request, _document: response(status, request, groups=groups, message=message)
-
-
-def a_driver() -> IppDriver:
-    return IppDriver(HurriedClock(), patience=HASTY)
-
-
-async def deliver(
-    fake: IppPrinter, *wishes: Attribute, documents: int = 1, heard: Heard | None = None
-) -> Outcome:
-    async with ipp_printer(fake) as printer:
-        pages = [a_page(PDF, number=number + 1) for number in range(documents)]
-        job, heard = a_job(*wishes), heard or Heard()
-        return await a_driver().deliver(a_printer(printer.uri), job, pages, heard)
+from tests.support.ipp_delivery import PDF, a_driver, deliver
+from tests.support.ipp_printer import NEW, OLD, IppPrinter, ipp_printer, job_group, says
 
 
 async def test_an_old_printer_gets_print_job() -> None:
@@ -247,111 +200,6 @@ async def test_a_job_that_ends_otherwise_says_how(state: int, reason: str, resul
     assert outcome.result is result
 
 
-@pytest.mark.parametrize("count", [-1, 10_000_001, 2**31 - 1])
-async def test_an_absurd_number_of_pages_is_no_number(count: int) -> None:
-    ended = job_group(attribute("job-impressions-completed", v.Integer(count)))
-    outcome = await deliver(IppPrinter(NEW, answers={0x09: says(0, ended)}))
-    assert (outcome.result, outcome.impressions_completed) == (Result.PRINTED, None)
-
-
-HOSTILE: list[Answerer] = [
-    lambda *_: b"not ipp at all",
-    lambda *_: b"",
-    lambda *_: web.Response(status=404),
-    lambda *_: web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}),
-    lambda *_: web.Response(body=b"\x02\x00\x00\x00\x00\x00\x00\x01\x01" + b"\x02" * 2_000_000),
-    lambda *_: web.Response(body=b"zip bomb", headers={"Content-Encoding": "gzip"}),
-    says(0, job_group(job_id=0)),
-    says(0, job_group(job_id=-5)),
-    says(0),
-]
-
-
-@pytest.mark.parametrize("hostile", HOSTILE)
-async def test_a_hostile_answer_before_anything_was_sent_is_an_unavailable_printer(
-    hostile: Callable[[Message, bytes], Message],
-) -> None:
-    fake = IppPrinter(NEW, answers={Operation.CREATE_JOB: hostile})
-    with pytest.raises(PrinterUnavailableError):
-        await deliver(fake)
-    assert fake.documents == []
-
-
-@pytest.mark.parametrize("hostile", HOSTILE)
-async def test_a_hostile_answer_to_print_job_leaves_the_outcome_unknown(
-    hostile: Callable[[Message, bytes], Message],
-) -> None:
-    outcome = await deliver(IppPrinter(OLD, answers={Operation.PRINT_JOB: hostile}))
-    assert outcome.result is Result.UNKNOWN
-
-
-@pytest.mark.parametrize("hostile", HOSTILE[:6])
-async def test_a_hostile_answer_about_capabilities_is_an_unavailable_printer(
-    hostile: Callable[[Message, bytes], Message],
-) -> None:
-    with pytest.raises(PrinterUnavailableError):
-        await deliver(IppPrinter(answers={Operation.GET_PRINTER_ATTRIBUTES: hostile}))
-
-
-async def test_only_wishes_within_what_is_supported_are_sent() -> None:
-    fake = IppPrinter(
-        NEW,
-        [
-            attribute("copies-supported", v.RangeOfInteger(1, 10)),
-            each("sides-supported", v.Keyword, ["one-sided"]),
-            attribute("page-ranges-supported", v.Boolean(value=True)),
-            attribute("number-up-supported", v.Integer(1), v.Integer(2)),
-            each("print-quality-supported", v.Enum, [4, 5]),
-            each("media-col-supported", v.Keyword, ["media-size"]),
-            each("job-creation-attributes-supported", v.Keyword, ["job-sheet-message"]),
-        ],
-    )
-    size = attribute("media-size", v.Collection((attribute("x-dimension", v.Integer(1)),)))
-    kind = attribute("media-type", v.Keyword("stationery"))
-    good = (
-        attribute("copies", v.Integer(10)),
-        attribute("page-ranges", v.RangeOfInteger(1, 3), v.RangeOfInteger(5, 9)),
-        attribute("number-up", v.Integer(2)),
-        attribute("print-quality", v.Enum(5)),
-        attribute("media-col", v.Collection((size,))),
-        attribute("job-sheet-message", v.Text("hello")),
-    )
-    bad = (
-        attribute("copies", v.Integer(11)),
-        attribute("sides", v.Keyword("two-sided-long-edge")),
-        attribute("print-quality", v.Enum(3)),
-        attribute("media-col", v.Collection((size, kind))),
-        attribute("finishings", v.Enum(4)),
-        attribute("job-hold-until", v.Keyword("indefinite")),
-        attribute("job-hold-until-time", v.NO_VALUE),
-    )
-    outcome = await deliver(fake, *good, *bad)
-    assert fake.asked(Operation.CREATE_JOB)[0].job.attributes == good
-    left_out = outcome.says.removeprefix(f"{words.PRINTED} {words.CANNOT_DO} ")
-    assert left_out == (
-        "copies=11, sides=two-sided-long-edge, print-quality=3, "
-        "media-col={media-size={x-dimension=1} media-type=stationery}, finishings=4"
-    )
-
-
-async def test_capabilities_are_asked_once_a_minute_and_again_after_trouble() -> None:
-    clock = HurriedClock()
-    driver = IppDriver(clock, patience=HASTY)
-    async with ipp_printer(IppPrinter(NEW)) as fake:
-        printer = a_printer(fake.uri)
-        for _ in range(3):
-            await driver.deliver(printer, a_job(), [a_page(PDF)], Heard())
-        asked = [r for r in fake.asked(0x0B) if "job-template" in str(r.operation)]
-        assert len(asked) == 1
-        fake.answers[Operation.CREATE_JOB] = says(Status.SERVER_ERROR_BUSY)
-        with pytest.raises(PrinterUnavailableError):
-            await driver.deliver(printer, a_job(), [a_page(PDF)], Heard())
-        fake.answers.clear()
-        await driver.deliver(printer, a_job(), [a_page(PDF)], Heard())
-        asked = [r for r in fake.asked(0x0B) if "job-template" in str(r.operation)]
-        assert len(asked) == 2
-
-
 @pytest.mark.parametrize(
     ("state", "reasons", "result"),
     [
@@ -370,17 +218,6 @@ async def test_after_a_crash_the_printers_word_counts(
         told = await a_driver().ask(a_printer(fake.uri), a_job(printer_job_id=1))
         assert (told.result if told else None) is result
         assert bool(fake.asked(Operation.CANCEL_JOB)) == ("job-incoming" in reasons)
-
-
-async def test_text_that_is_not_utf_8_is_taken_from_a_printer() -> None:
-    latin = attribute("job-state-message", v.Text("x"))
-    answer = response(0, None, groups=[job_group(latin)])
-
-    def in_latin_1(_request: Message, _document: bytes) -> bytes:
-        return encode_message(answer).replace(b"\x00\x01x", b"\x00\x01\xe4")
-
-    outcome = await deliver(IppPrinter(NEW, answers={0x09: in_latin_1}))
-    assert outcome.result is Result.PRINTED
 
 
 @pytest.mark.parametrize("uri", ["http://h/", "socket://h", "ipp:///x", "ipp://", "file:///etc"])
