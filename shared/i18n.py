@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import gettext as gettext_library
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +21,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DOMAIN: Final = "spoolhouse"
 LOCALE_FOLDER: Final = Path(__file__).parent / "locale"
+_BETWEEN_SENTENCES: Final = re.compile(r"(?<=[.!?]) ")
+_MOST_SENTENCES: Final = 4  # of one message in a catalogue
 LANGUAGES: Final = {"en": "English", "de": "Deutsch"}
 DEFAULT_LANGUAGE: Final = "en"
 
@@ -70,6 +73,25 @@ def gettext(message: str, /, **variables: object) -> str:
     """Translate; ``variables`` fill the ``%(name)s`` places."""
     text = _catalogue(current_language()).gettext(message) if message else ""
     return text % variables if variables else text
+
+
+def translated(message: str) -> str:
+    """Translate what was written down in English before anybody knew who would read it.
+
+    Sentence by sentence; what is not ours, or was said in another language, stays as it is.
+    """
+    if current_language() == DEFAULT_LANGUAGE:
+        return message
+    sentences, said, at = _BETWEEN_SENTENCES.split(message), [], 0
+    while at < len(sentences):
+        for end in range(min(len(sentences), at + _MOST_SENTENCES), at, -1):
+            run = " ".join(sentences[at:end])
+            words = gettext(run)
+            if words != run or end == at + 1:
+                said.append(words)
+                at = end
+                break
+    return " ".join(said)
 
 
 def ngettext(singular: str, plural: str, number: int, /, **variables: object) -> str:

@@ -11,7 +11,7 @@ from control_plane.commands.models import Command
 from control_plane.jobs.models import Job, JobCount, JobEvent
 from control_plane.jobs.rows import FOUND, LOST
 from control_plane.jobs.words import Names, confidence, reason_sentences
-from shared.i18n import format_bytes, format_time, gettext, mark, ngettext
+from shared.i18n import format_bytes, format_time, gettext, mark, ngettext, translated
 from shared.job_states import JobState
 from shared.messages.commands import CommandKind, CommandState
 
@@ -126,7 +126,7 @@ def _received(job: Job, events: Sequence[JobEvent], names: Names) -> Hop:
         "%(protocol)s from %(sender)s", protocol=_(by) if by else job.source_protocol, sender=sender
     )
     remarks = [event.message for event in events if event.event == "received" and event.message]
-    below = " · ".join((_identity(job, names), _taken(job), *remarks[:1]))
+    below = " · ".join((_identity(job, names), _taken(job), *map(translated, remarks[:1])))
     return Hop(job.received_at, "", "done", _("Received"), more, below)
 
 
@@ -168,7 +168,7 @@ def _event(event: JobEvent, names: Names) -> Hop:
     if event.by in _BY:
         more.append(_(_BY[event.by]))
     # Of what went well the title says enough; a cause is worth its sentence.
-    below = [event.message] if event.message and event.event not in _PLAIN else []
+    below = [translated(event.message)] if event.message and event.event not in _PLAIN else []
     if not below and tone != "done":
         below = reason_sentences(event.reasons)
     if event.first_byte_ms is not None:
@@ -186,7 +186,7 @@ def asked(commands: Sequence[Command]) -> list[Hop]:
             continue
         title = _(_ASKED.get(command.kind, command.kind))
         tone, below = _ANSWERS.get(command.state, ("wait", ""))
-        said = " · ".join(part for part in (_(below), command.message) if part)
+        said = " · ".join(part for part in (_(below), translated(command.message)) if part)
         hops.append(Hop(command.issued_at, "", tone, title, "", said))
     return hops
 

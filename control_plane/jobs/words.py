@@ -11,7 +11,7 @@ from control_plane.gateways.models import GatewayState
 from control_plane.gateways.things import SILENT_AFTER
 from control_plane.jobs.models import Job, JobCount
 from control_plane.jobs.repository import LOST, ON_ITS_WAY
-from shared.i18n import format_moment, format_number, gettext, mark, ngettext
+from shared.i18n import format_moment, format_number, gettext, mark, ngettext, translated
 from shared.job_states import Hold, JobState
 
 _ = gettext
@@ -102,7 +102,7 @@ def why_not_printed(job: Job, now: datetime) -> str:
         return ""
     # A message tells the cause better than a keyword; why it is held stands beside it.
     told = [reason for reason in job.reasons if not job.message or reason in _HOLDS]
-    said = [job.message] if job.message else []
+    said = [translated(job.message)] if job.message else []
     said += reason_sentences(told)
     if job.state == JobState.PENDING_HELD:
         kept = format_moment(job.kept_until, now)

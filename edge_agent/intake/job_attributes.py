@@ -12,7 +12,7 @@ from edge_agent.intake import templates
 from edge_agent.jobs import words
 from edge_agent.jobs.model import Job
 from shared.i18n import gettext as _
-from shared.i18n import mark
+from shared.i18n import mark, translated
 from shared.ipp.decode import decode_groups
 from shared.ipp.errors import DecodeError
 from shared.ipp.message import Attribute
@@ -119,7 +119,7 @@ def reasons_of(job: Job) -> tuple[str, ...]:
 def message_of(job: Job) -> str:
     """Give ``job-state-message``: the job's own, or what its state means."""
     if job.message:
-        return _(job.message)
+        return translated(job.message)
     if job.state is JobState.PENDING_HELD:
         return _(words.of_holds(job.holds))
     return _(_STATE_SAYS[job.state])

@@ -99,9 +99,8 @@ class QueueControl:
 
 def set_hold(tx: Transaction, changer: Changer, job: Job, hold: Hold, actor: Actor) -> Job:
     holds = job.holds | {hold}
-    return changer.change(
-        tx, job, JobEvent.HELD, by=actor, holds=holds, message=words.of_holds(holds)
-    )
+    says = words.with_remark(holds, words.remark_of(job.message))
+    return changer.change(tx, job, JobEvent.HELD, by=actor, holds=holds, message=says)
 
 
 def lift_hold(tx: Transaction, changer: Changer, job: Job, hold: Hold, actor: Actor) -> Job:
@@ -110,7 +109,10 @@ def lift_hold(tx: Transaction, changer: Changer, job: Job, hold: Hold, actor: Ac
         raise IllegalTransitionError(job.state, JobEvent.RELEASED)
     holds = job.holds - {hold}
     event = JobEvent.HELD if holds else JobEvent.RELEASED
-    return changer.change(tx, job, event, by=actor, holds=holds, message=words.of_holds(holds))
+    # What the operator was to look at has been looked at; every other remark stays.
+    remark = "" if hold is Hold.NEW else words.remark_of(job.message)
+    says = words.with_remark(holds, remark)
+    return changer.change(tx, job, event, by=actor, holds=holds, message=says)
 
 
 def suspend(tx: Transaction, changer: Changer, job: Job, actor: Actor) -> Job:

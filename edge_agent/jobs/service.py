@@ -260,7 +260,7 @@ class JobService:
             job = tx.get_job(job_id)
             if Hold.SENDER not in job.holds:
                 raise IllegalTransitionError(job.state, JobEvent.RELEASED)
-            return self._lift(tx, job, Hold.SENDER, actor, words.SENDER_HOLD_LIFTED)
+            return self._lift_senders(tx, job, actor)
 
         return await self.store.submit(work)
 
@@ -275,7 +275,7 @@ class JobService:
         def work(tx: Transaction) -> Job:
             job = tx.get_job(job_id)
             holds = job.holds | {Hold.SENDER}
-            says = words.of_holds(holds)
+            says = words.with_remark(holds, words.remark_of(job.message))
             return self.changer.change(tx, job, JobEvent.HELD, by=actor, holds=holds, message=says)
 
         return await self.store.submit(work)
@@ -376,13 +376,13 @@ class JobService:
         """
         await self.listeners.tell_reordered(job, after)
 
-    def _lift(self, tx: Transaction, job: Job, hold: Hold, actor: Actor, says: str) -> Job:
-        holds = job.holds - {hold}
-        if not holds:
-            return self.changer.change(
-                tx, job, JobEvent.RELEASED, by=actor, holds=holds, message=words.PENDING
-            )
-        return self.changer.change(tx, job, JobEvent.HELD, by=actor, holds=holds, message=says)
+    def _lift_senders(self, tx: Transaction, job: Job, actor: Actor) -> Job:
+        holds, remark = job.holds - {Hold.SENDER}, words.remark_of(job.message)
+        event = JobEvent.HELD if holds else JobEvent.RELEASED
+        says = words.with_remark(holds, remark)
+        if holds == {Hold.OWNER}:
+            says = " ".join(filter(None, (words.SENDER_HOLD_LIFTED, remark)))
+        return self.changer.change(tx, job, event, by=actor, holds=holds, message=says)
 
     def _note_tap(self, tapped_at: float) -> Callable[[Job], None]:
         def note(job: Job) -> None:

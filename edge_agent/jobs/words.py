@@ -48,6 +48,9 @@ IS_OVER: Final = _("It was printed or deleted already.")
 LOOK_FIRST: Final = _("It may have printed already: choose it by itself to print it again.")
 
 
+_BEGINNINGS: Final = (*HOLDS.values(), PENDING, SENDER_HOLD_LIFTED)
+
+
 def with_remark(holds: Iterable[Hold], *remarks: str) -> str:
     """Say why a job is held, and what else its owner should know."""
     return " ".join(filter(None, (of_holds(holds), *remarks)))
@@ -55,7 +58,7 @@ def with_remark(holds: Iterable[Hold], *remarks: str) -> str:
 
 def remark_of(message: str) -> str:
     """What a message of ``with_remark`` says beside why the job is held."""
-    begins = next((says for says in (*HOLDS.values(), PENDING) if message.startswith(says)), "")
+    begins = next((says for says in _BEGINNINGS if message.startswith(says)), "")
     return message.removeprefix(begins).strip() if begins else ""
 
 

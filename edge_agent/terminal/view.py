@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from edge_agent.identity.shown import Screen, Shown
-from shared.i18n import format_moment, ngettext, reading_as
+from shared.i18n import format_moment, ngettext, reading_as, translated
 from shared.i18n import gettext as _
 from shared.job_states import Hold, JobState
 from shared.messages.calls import WaitingJob
@@ -37,7 +37,7 @@ def state_of(
             "printer": {
                 "name": printer.name if printer else _("Unknown printer"),
                 "status": status[0],
-                "says": status[1],
+                "says": translated(status[1]),
             },
             "person": {"display_name": person.display_name} if person else None,
             "jobs": [job_of(job, now) for job in shown.jobs] if in_session else [],
@@ -63,11 +63,11 @@ def job_of(job: WaitingJob, now: datetime) -> dict[str, Any]:
 
 def _why_not(job: WaitingJob) -> str:
     if job.state is not JobState.PENDING_HELD:
-        return job.message or _("on its way to the printer")
+        return translated(job.message) or _("on its way to the printer")
     if Hold.INCOMING.value in job.reasons:
         return _("still arriving")
     if Hold.UNCERTAIN.value in job.reasons:
-        return job.message or _("a person must look whether it was printed already")
+        return translated(job.message) or _("a person must look whether it was printed already")
     return ""
 
 

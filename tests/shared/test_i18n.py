@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from edge_agent.jobs import words
 from shared import i18n
+from shared.job_states import Hold
 from tests.support import catalogues
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -52,3 +54,32 @@ def test_the_language_ends_with_the_block() -> None:
         assert i18n.gettext("Mar") == "März"
     assert i18n.gettext("Mar") == "Mar"
     assert i18n.gettext_for("de")("Mar") == "März"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("It was printed.", "Er wurde gedruckt."),
+        ("It was printed. Tray 7 is on fire.", "Er wurde gedruckt. Tray 7 is on fire."),
+        ("Tray 7 is on fire. It was printed.", "Tray 7 is on fire. Er wurde gedruckt."),
+        ("Fach 7 brennt. Sagt er!", "Fach 7 brennt. Sagt er!"),
+        ("", ""),
+        (". . " * 50_000, ". . " * 50_000),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_was_written_before_its_reader_was_known_is_translated(
+    written: str, read: str
+) -> None:
+    with i18n.reading_as("de"):
+        assert i18n.translated(written) == read
+    assert i18n.translated(written) == written
+
+
+def test_a_message_of_several_sentences_is_translated_as_a_whole() -> None:
+    whole = words.HOLDS[Hold.UNCERTAIN]
+    assert ". " in whole
+    with i18n.reading_as("de"):
+        assert i18n.translated(f"{whole} {words.PRINTED}") == (
+            f"{i18n.gettext(whole)} {i18n.gettext(words.PRINTED)}"
+        )

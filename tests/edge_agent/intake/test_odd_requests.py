@@ -20,6 +20,10 @@ from edge_agent.intake.attributes import (
 )
 from edge_agent.intake.capabilities import GENERIC
 from edge_agent.intake.templates import can_do
+from edge_agent.jobs.model import SYSTEM
+from shared.ipp.build import request
+from shared.ipp.decode import decode_message
+from shared.ipp.encode import encode_message
 from shared.ipp.enums import Operation, Status
 from shared.ipp.message import Attribute, Group, Message
 from shared.ipp.tags import Tag
@@ -270,3 +274,53 @@ async def test_of_documents_that_come_at_once_one_is_kept_and_the_job_goes_on(
         job = await site.jobs.service.get(number)
         assert job.state is JobState.PENDING_HELD
         assert len(await site.jobs.service.list_documents(job.id)) == kept
+
+
+async def test_a_message_is_in_the_language_of_whoever_reads_it(tmp_path: Path) -> None:
+    """The remark was said to the sender; why the job waits is said anew to each reader."""
+    async with an_intake_site(tmp_path) as site:
+        number = (await printed(site, integer("copies", 5000))).job.get_integer("job-id")
+        asked = [keyword("requested-attributes", "job-state-message")]
+
+        async def read(language: str) -> str:
+            message = request(
+                Operation.GET_JOB_ATTRIBUTES,
+                site.uri("pull"),
+                user="ada",
+                job_id=number,
+                attributes=asked,
+                language=language,
+            )
+            _, body = await site.post("/ipp/print/pull", encode_message(message))
+            return decode_message(body)[0].job.get_text("job-state-message")
+
+        assert (await read("en")).startswith("It waits for its owner at a printer. This queue")
+        german = await read("de")
+        assert german.startswith("Er wartet")
+        assert "copies" in german
+        assert "waits" not in german
+
+
+async def test_a_remark_outlives_a_hold_and_its_end(tmp_path: Path) -> None:
+    async with an_intake_site(tmp_path) as site:
+        number = (await printed(site, integer("copies", 5000))).job.get_integer("job-id")
+        for operation, words in (
+            (Operation.HOLD_JOB, "held as its sender asked"),
+            (Operation.RELEASE_JOB, "hold was lifted"),
+            (Operation.HOLD_JOB, "held as its sender asked"),
+        ):
+            assert (await site.ipp(operation, "pull", job_id=number)).code == 0
+            message = (await site.jobs.service.get(number)).message
+            assert words in message
+            assert message.count("cannot do copies as asked") == 1
+
+
+async def test_a_lifted_hold_of_a_direct_queue_names_no_owner_at_a_printer(tmp_path: Path) -> None:
+    async with an_intake_site(tmp_path) as site:
+        indefinite = keyword("job-hold-until", "indefinite")
+        number = (await printed(site, indefinite, queue="direct")).job.get_integer("job-id")
+        await site.server.desk.control.add_hold(site.people.direct.id, Hold.PAUSED, SYSTEM)
+        assert (await site.ipp(Operation.RELEASE_JOB, job_id=number)).code == 0
+        job = await site.jobs.service.get(number)
+        assert job.holds == {Hold.PAUSED}
+        assert job.message == "The operator has paused its queue."
