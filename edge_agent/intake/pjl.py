@@ -73,6 +73,7 @@ class PjlReader:
         self.job = PjlJob()
         self._waiting = b""
         self._in_lines = False
+        self._in_long_line = False
         self._is_first = True
         self._is_joint = False
         self._tail = b""
@@ -100,6 +101,8 @@ class PjlReader:
             self._waiting = self._waiting[dropped:]
             self._to_drop -= dropped
             return dropped > 0 and not self._to_drop
+        if self._in_long_line:
+            return self._step_long_line(at_end=at_end)
         if self._in_lines:
             return self._step_line(at_end=at_end)
         return self._step_data(out, at_end=at_end)
@@ -156,19 +159,32 @@ class PjlReader:
         if not end and not at_end and len(line) <= LONGEST_LINE:
             return False
         if len(line) > LONGEST_LINE:
-            line, rest = line[:LONGEST_LINE], line[LONGEST_LINE:] + end + rest
+            line, self._in_long_line = line[:LONGEST_LINE], True
+            rest = self._waiting[LONGEST_LINE - _overlap(line) :]
         inner = line.find(UEL)
         if inner >= 0:  # a line that another job cuts off
             line, rest = line[:inner], self._waiting[inner:]
+            self._in_long_line = False
         self._waiting = rest
         self._read(line)
         return True
+
+    def _step_long_line(self, *, at_end: bool) -> bool:
+        """Drop the rest of a line that is longer than any; what follows are lines again."""
+        ends = [at for at in map(self._waiting.find, (b"\n", UEL)) if at >= 0]
+        if ends:
+            self._waiting = self._waiting[min(ends) :]
+            self._in_long_line = False
+            return True
+        keep = 0 if at_end else _overlap(self._waiting)
+        self._waiting = self._waiting[len(self._waiting) - keep :]
+        return False
 
     def _read(self, raw: bytes) -> None:
         self.job.lines += 1
         if self.job.lines > MOST_LINES:
             return
-        text = raw[len(_PJL) :].decode("latin-1").strip()
+        text = _text(raw[len(_PJL) :]).strip()
         verb = (text.split(None, 1) or [""])[0].upper()
         if verb in DENIED:
             self.job.denied.append(verb)
@@ -206,6 +222,14 @@ def _overlap(data: bytes) -> int:
         if UEL.startswith(data[-size:]):
             return size
     return 0
+
+
+def _text(data: bytes) -> str:
+    """Read what a driver wrote: UTF-8 today, Latin-1 of old."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _printable(text: str) -> str:

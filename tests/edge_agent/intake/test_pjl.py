@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.intake.pjl import DENIED, UEL, PjlReader
+from edge_agent.intake.pjl import DENIED, LONGEST_LINE, UEL, PjlReader
 
 WRAPPED = (
     UEL
@@ -97,3 +97,30 @@ def test_lines_without_a_uel_before_them_are_lines_too() -> None:
     )
     assert document + reader.close() == b"%P"
     assert reader.job.denied == ["FSUPLOAD"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_names_are_read_as_drivers_write_them(encoding: str) -> None:
+    lines = '@PJL JOB NAME="Übersicht"\r\n@PJL SET USERNAME="jörg"\r\n'.encode(encoding)
+    document, reader = read(UEL + lines + b"@PJL ENTER LANGUAGE=PDF\r\n%PDF")
+    assert (document, reader.job.name, reader.job.user) == (b"%PDF", "Übersicht", "jörg")
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1000, 7])
+@pytest.mark.parametrize("length", [LONGEST_LINE - 20, LONGEST_LINE + 1, 3 * LONGEST_LINE])
+def test_a_line_longer_than_any_is_dropped_and_the_next_ones_are_read(
+    size: int, length: int
+) -> None:
+    long = b"@PJL COMMENT " + b"x" * length + b"\r\n"
+    document, reader = read(UEL + long + WRAPPED.removeprefix(UEL) + b"%!PS" + TRAILER, size)
+    assert document == b"%!PS"
+    assert reader.job.user == "ada"
+
+
+@pytest.mark.parametrize("before", range(len(UEL) + 1))
+def test_a_job_behind_a_line_that_never_ends_is_a_job(before: int) -> None:
+    endless = b"@PJL COMMENT ".ljust(LONGEST_LINE - before, b"x")
+    for size in (1 << 20, 100):
+        document, reader = read(UEL + endless + WRAPPED + b"%!PS" + TRAILER, size)
+        assert document == b"%!PS"
+        assert reader.job.user == "ada"
