@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edge_agent.intake import attributes as a
 from edge_agent.intake.access import may_change
 from edge_agent.intake.desk import Desk, not_yours
 from edge_agent.intake.ipp_call import IppCall, RefusedError, unsupported_group
@@ -97,8 +96,5 @@ async def close_job(desk: Desk, call: IppCall) -> Message:
 
 def _created(call: IppCall, job: Job, order: Order) -> Message:
     described = describe_new_job(job, call.printer_uri)
-    groups = (
-        *unsupported_group(order.ticket.unsupported),
-        Group(Tag.JOB, (*described, a.integer("number-of-intervening-jobs", 0))),
-    )
+    groups = (*unsupported_group(order.ticket.unsupported), Group(Tag.JOB, described))
     return call.ok(groups, status=order.status, says=order.new.message)

@@ -8,7 +8,7 @@ from typing import Final
 from edge_agent.intake import attributes as a
 from edge_agent.intake.desk import Desk, not_yours
 from edge_agent.intake.ipp_call import IppCall, RefusedError
-from edge_agent.intake.job_attributes import message_of, reasons_of, seconds
+from edge_agent.intake.job_attributes import message_of, reasons_of, seconds, state_of
 from edge_agent.intake.job_creation import check_is_known, check_is_somebody
 from edge_agent.intake.subscriptions import (
     EVENTS,
@@ -59,7 +59,7 @@ def _create(desk: Desk, call: IppCall, job_number: int | None) -> Message:
 
 
 def _create_one(desk: Desk, call: IppCall, wanted: Group, job_number: int | None) -> Group:
-    asked = wanted.list_words("notify-events")
+    asked = tuple(dict.fromkeys(wanted.list_words("notify-events")))
     events = tuple(name for name in asked if name in EVENTS)
     user_data = wanted.find_value("notify-user-data", OctetString)
     if wanted.find("notify-recipient-uri") or (
@@ -199,7 +199,7 @@ def _of_job(event: Event) -> tuple[Attribute, ...]:
     return (
         a.integer("notify-job-id", job.number),
         a.integer("job-id", job.number),
-        a.enum("job-state", job.state),
+        a.enum("job-state", state_of(job)),
         a.keyword("job-state-reasons", *reasons_of(job)),
         a.integer("job-impressions-completed", job.impressions_completed or 0),
     )

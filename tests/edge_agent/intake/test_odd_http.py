@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from edge_agent.intake.hosts import split_authority, write_authority
+from edge_agent.intake.limits import IntakeLimits
 from shared.ipp.build import request
 from shared.ipp.encode import encode_message
 from shared.ipp.enums import Operation
 from tests.support.intake import IntakeSite, an_intake_site
+from tests.support.jobs import until
 
 PDF = b"%PDF-1.7 a report"
 
@@ -81,6 +83,29 @@ async def test_an_absolute_target_says_for_whom_it_is(
         target = f"{origin.format(port=site.port)}/ipp/print/pull"
         assert (await ask(site, a_print_job(site), target=target)).startswith(f"HTTP/1.1 {status}")
         assert await jobs_of(site) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [IntakeLimits(connections=5), IntakeLimits(connections_per_source=5)],
+    ids=["of all", "of one source"],
+)
+async def test_one_connection_too_many_is_refused_until_another_ends(
+    tmp_path: Path, limits: IntakeLimits
+) -> None:
+    async with an_intake_site(tmp_path, limits=limits) as site:
+        kept = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(5)]
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await ask(site, a_print_job(site))
+        kept.pop()[1].close()
+
+        def is_free() -> bool:
+            return int(site.server.health().figures["connections"]) < 5
+
+        await until(is_free, 15)
+        assert (await ask(site, a_print_job(site))).startswith("HTTP/1.1 200")
+        for _, writer in kept:
+            writer.close()
 
 
 @pytest.mark.parametrize(

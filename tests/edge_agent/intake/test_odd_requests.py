@@ -324,3 +324,22 @@ async def test_a_lifted_hold_of_a_direct_queue_names_no_owner_at_a_printer(tmp_p
         job = await site.jobs.service.get(number)
         assert job.holds == {Hold.PAUSED}
         assert job.message == "The operator has paused its queue."
+
+
+async def test_an_event_named_ten_thousand_times_is_kept_once(tmp_path: Path) -> None:
+    async with an_intake_site(tmp_path) as site:
+        wanted = Group(
+            Tag.SUBSCRIPTION,
+            (
+                keyword("notify-pull-method", "ippget"),
+                keyword("notify-events", *["job-created", "job-completed"] * 5000),
+            ),
+        )
+        made = await site.ipp(Operation.CREATE_PRINTER_SUBSCRIPTIONS, groups=[wanted])
+        number = made.group(Tag.SUBSCRIPTION).get_integer("notify-subscription-id")
+        told = await site.ipp(
+            Operation.GET_SUBSCRIPTION_ATTRIBUTES,
+            attributes=[integer("notify-subscription-id", number)],
+        )
+        events = told.group(Tag.SUBSCRIPTION).list_words("notify-events")
+        assert events == ("job-created", "job-completed")
