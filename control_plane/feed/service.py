@@ -101,6 +101,11 @@ def take_numbers(session: Session, stream: str, count: int = 1) -> int:
     return last - count + 1
 
 
+def hold(session: Session, stream: str) -> None:
+    """Let nobody else publish on a stream until the commit: what is read from now on is newest."""
+    take_numbers(session, stream, 0)
+
+
 def find_row(session: Session, stream: str, kind: str, row_id: str) -> FeedRow | None:
     """Find what gateways have of a thing; a tombstone is nothing."""
     row = session.get(FeedRow, (stream, kind, row_id), populate_existing=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from control_plane.accounts import closing
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
-from control_plane.database import Database, utc_now
+from control_plane.database import Database
 from control_plane.errors import AccountClosedError, SpoolhouseError
 from control_plane.security import failures, sessions
 from control_plane.security.models import WebSession
@@ -79,8 +79,8 @@ def sign_in(
         row, token = sessions.create(
             session, tenant, user.id, address=address, user_agent=user_agent
         )
+        users.note_sign_in(session, tenant, user.id)
         user = users.get_user(session, tenant, user.id)
-        user.last_sign_in_at = utc_now()
         by = Actor("user", user.id, user.username, address)
         audit.record(session, tenant, "sign-in.ok", by, subject_kind="user", subject_id=user.id)
     return SignedIn(row, token, user)

@@ -67,16 +67,17 @@ def make(
         raise ConflictError("this person is locked: no code would let them in")
     if accounts.get_account(session, account_id).is_closed:
         raise ConflictError("the account is closed: no code would let them in")
-    code = new_sign_in_code()
-    user.code_id, user.code_expires_at = new_id(), utc_now() + _LIFE
-    user.code_hash = passwords.Hasher(session, vault, tenant).hashed(code)
-    session.flush()
+    code, expires_at = new_sign_in_code(), utc_now() + _LIFE
+    repository.note(
+        session, tenant, user_id, code_id=new_id(), code_expires_at=expires_at,
+        code_hash=passwords.Hasher(session, vault, tenant).hashed(code),
+    )  # fmt: skip
     service.publish(session, tenant, user)
     audit.record(
         session, tenant, "user.code-made", by, subject_kind="user", subject_id=user.id,
         detail={"username": user.username},
     )  # fmt: skip
-    return MadeCode(user, code, user.code_expires_at)
+    return MadeCode(user, code, expires_at)
 
 
 def on_used(session: Session, gateway_id: GatewayId, facts: Sequence[SignInCodeUsed]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import func, or_, select, update
@@ -19,6 +20,9 @@ _SORTS: Final[Mapping[str, Column]] = {
 }
 
 
+NO_CODE: Final = dict.fromkeys(("code_id", "code_hash", "code_expires_at"))
+
+
 def find_user(session: Session, tenant: Tenant, user_id: UserId) -> User | None:
     return session.scalars(
         select(User).where(User.tenant == str(tenant), User.id == user_id)
@@ -32,22 +36,35 @@ def find_by_username(session: Session, tenant: Tenant, username: str) -> User | 
     ).one_or_none()
 
 
+def note(
+    session: Session, tenant: Tenant, user_id: UserId, **values: datetime | str | None
+) -> None:
+    """Write down what nobody edits: the version stays, and with it whatever form is open."""
+    session.execute(
+        update(User)
+        .where(User.tenant == str(tenant), User.id == user_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def end_code(session: Session, tenant: Tenant, user_id: UserId, code_id: str) -> User | None:
     """End the person's one-time code if it is this one; None: it is not, or not any more."""
     their = (User.tenant == str(tenant), User.id == user_id)
-    # Not by the row: what a gateway tells must not fail because somebody edits the person.
     ended = session.execute(
         update(User)
         .where(*their, User.code_id == code_id)
-        .values(code_id=None, code_hash=None, code_expires_at=None, version=User.version + 1)
+        .values(NO_CODE)
         .execution_options(synchronize_session=False)
         .returning(User.id)
     )
-    if ended.one_or_none() is None:
-        return None
-    return session.scalars(
-        select(User).where(*their).execution_options(populate_existing=True)
-    ).one()
+    return None if ended.one_or_none() is None else reread(session, [user_id])[0]
+
+
+def reread(session: Session, ids: Collection[UserId]) -> Sequence[User]:
+    """Read people once more, as they are now."""
+    query = select(User).where(bulk.among(session, User.id, ids)).order_by(User.id)
+    return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
 def by_usernames(
@@ -80,8 +97,7 @@ def change_all(session: Session, values: Mapping[User, Mapping[str, str]]) -> No
     ]
     if bulk.compare_and_set(session, User, rows) != len(rows):
         raise StaleError
-    their = select(User).where(bulk.among(session, User.id, {user.id for user in values}))
-    session.scalars(their.execution_options(populate_existing=True)).all()
+    reread(session, {user.id for user in values})
 
 
 def list_users(

@@ -9,6 +9,7 @@ from control_plane import changes
 from control_plane.audit import service as audit
 from control_plane.audit.actor import Actor
 from control_plane.cards import repository as cards
+from control_plane.database import utc_now
 from control_plane.errors import ConflictError, InvalidError, NotFoundError
 from control_plane.feed import service as feed
 from control_plane.groups import repository as groups
@@ -106,6 +107,10 @@ def get_user(session: Session, tenant: Tenant, user_id: UserId) -> User:
     return user
 
 
+def note_sign_in(session: Session, tenant: Tenant, user_id: UserId) -> None:
+    repository.note(session, tenant, user_id, last_sign_in_at=utc_now())
+
+
 def get_by_username(session: Session, tenant: Tenant, username: str) -> User:
     """Find whom a form names.
 
@@ -142,9 +147,9 @@ def update(
         roles.check_may_manage(session, tenant, user_id, may)
     was_owner = user.enabled and roles.is_owner(session, tenant, user_id)
     changed = _apply(session, tenant, user, body, vault=vault, may=may)
-    if not user.enabled:
-        user.code_id = user.code_hash = user.code_expires_at = None
     session.flush()
+    if not user.enabled:
+        repository.note(session, tenant, user.id, **repository.NO_CODE)
     if was_owner:
         roles.check_owner_remains(session, tenant)
     if {"password", "enabled"} & changed.keys():
@@ -258,9 +263,13 @@ def publish_all(session: Session, tenant: Tenant, people: Sequence[User]) -> Non
     """The same for many people, in as many statements."""
     if tenant.account_id is None:
         return
-    their = groups.groups_of_users(session, tenant.account_id, {user.id for user in people})
-    records = [record_of(user, their.get(user.id, ())) for user in people]
-    feed.publish_all(session, account_stream(tenant.account_id), records)
+    stream = account_stream(tenant.account_id)
+    # Read once nobody else can publish them: a code that was used meanwhile never comes back.
+    feed.hold(session, stream)
+    ids = {user.id for user in people}
+    their = groups.groups_of_users(session, tenant.account_id, ids)
+    read = repository.reread(session, ids)
+    feed.publish_all(session, stream, [record_of(user, their.get(user.id, ())) for user in read])
 
 
 def record_of(user: User, group_ids: tuple[str, ...] = ()) -> UserRecord:

@@ -242,7 +242,8 @@ class Authentication:
             )
         device = call.reader_id or "card"
         attempt = Attempt(call.account_id, user.username, device, _version(user.pin_hash))
-        answer = await self._verify(attempt, user, user.pin_hash, call.pin)
+        code = secrets.read_sign_in_code(call.pin)
+        answer = await self._verify(attempt, user, user.pin_hash, call.pin, code=code)
         return replace(answer, card_id=holder.card.id)
 
     async def _verify(

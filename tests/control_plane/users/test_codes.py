@@ -19,7 +19,7 @@ from control_plane.audit import service as audit
 from control_plane.audit.words import sentence
 from control_plane.cli import main as spoolhouse
 from control_plane.database import Database, sqlite_url, utc_now
-from control_plane.errors import ConflictError, ForbiddenError, NotFoundError
+from control_plane.errors import ConflictError, ForbiddenError, NotFoundError, StaleError
 from control_plane.feed.models import FeedRow
 from control_plane.gateways.service import NotServedError
 from control_plane.models import Base
@@ -119,6 +119,55 @@ def test_a_code_that_was_used_ends_and_the_audit_says_so_once(desk: Desk) -> Non
         desk.used(desk.town.ben, told["id"])
     assert desk.told(desk.town.ben) is None
     assert desk.events("user.code-used") == ["Ben signed in at a printer by a one-time code"]
+
+
+def change(desk: Desk, seen: User, **changes: Any) -> None:
+    """Save a form that an administrator opened when the person was as ``seen``."""
+    tenant = tenants.account(desk.town.alder.account.id)
+    with desk.database.writing() as session:
+        users.update(
+            session, tenant, seen.id, UserChanges(**changes), TESTER, vault=desk.vault,
+            expected_version=seen.version,
+        )  # fmt: skip
+
+
+def look(desk: Desk) -> User:
+    with desk.database.reading() as session:
+        found = users.find_by_username(
+            session, tenants.account(desk.town.alder.account.id), desk.town.ben.username
+        )
+    assert found is not None
+    return found
+
+
+def test_neither_a_code_nor_a_sign_in_is_in_the_way_of_an_open_form(desk: Desk) -> None:
+    seen, tenant = look(desk), tenants.account(desk.town.alder.account.id)
+    desk.make(seen)
+    told = desk.told(seen)
+    assert told is not None
+    desk.used(seen, told["id"])
+    with desk.database.writing() as session:
+        users.note_sign_in(session, tenant, seen.id)
+    assert look(desk).last_sign_in_at is not None
+    change(desk, seen, display_name="Ben Beech")
+    assert look(desk).display_name == "Ben Beech"
+    assert desk.told(seen) is None
+    # Who writes over what somebody else wrote is told.
+    with pytest.raises(StaleError):
+        change(desk, seen, display_name="Ben Birch")
+
+
+def test_who_was_read_before_a_code_was_used_is_told_without_it(desk: Desk) -> None:
+    """Somebody changes the person at the moment when a gateway tells of the code."""
+    desk.make(desk.town.ben)
+    told = desk.told(desk.town.ben)
+    assert told is not None
+    seen = look(desk)
+    assert seen.code_id == told["id"]
+    desk.used(desk.town.ben, told["id"])
+    with desk.database.writing() as session:
+        users.publish(session, tenants.account(desk.town.alder.account.id), seen)
+    assert desk.told(desk.town.ben) is None
 
 
 def test_one_that_was_used_late_leaves_the_newer_one_alone(desk: Desk) -> None:

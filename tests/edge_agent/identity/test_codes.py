@@ -10,11 +10,16 @@ import pytest
 
 from shared.crypto import sealing
 from shared.ids import ReaderId, new_id
-from shared.messages.calls import Authenticated, AuthenticatePassword, EnrolCard
+from shared.messages.calls import (
+    AuthenticateCard,
+    Authenticated,
+    AuthenticatePassword,
+    EnrolCard,
+)
 from shared.messages.events import SignInCodeUsed
 from shared.messages.records import SignInCode, UnknownCards
 from shared.secrets import SIGN_IN_CODE_SECONDS, hash_password
-from tests.support.people import PASSWORD, PEPPER, PIN
+from tests.support.people import ADAS_CARD, PASSWORD, PEPPER, PIN
 from tests.support.sign_in import SignIn, signing_in
 
 CODE = "47110815"
@@ -204,6 +209,34 @@ async def test_a_card_is_enrolled_by_it(door: Door) -> None:
 
     assert (await enrol("04FFEEDDCCBB80")).ok
     assert not (await enrol("04FFEEDDCCBB81")).ok
+
+
+async def test_it_goes_where_the_pin_goes_after_a_card_once(door: Door) -> None:
+    alder = door.people.alder
+    door.people.change_account(alder, card_needs_pin=True)
+    door.gives()
+
+    async def tap(pin: str | None = None, reader: str = "reader-1") -> Authenticated:
+        call = AuthenticateCard(door.calls.header(), alder.id, ADAS_CARD, ReaderId(reader), pin)
+        return await door.calls.ask(call)
+
+    assert (await tap()).reason == "pin-needed"
+    assert (await tap(OTHER_CODE)).reason == "wrong-password"
+    assert door.used == []
+    taken = await tap(f"{CODE[:4]} {CODE[4:]}")
+    assert (taken.ok, taken.reason, taken.username) == (True, "code", "ada")
+    assert len(door.used) == 1
+    assert (await tap(CODE)).reason == "wrong-password"
+    assert (await tap(PIN)).reason == "ok"
+
+
+async def test_without_a_card_of_theirs_a_code_is_nothing_at_a_reader(door: Door) -> None:
+    alder = door.people.alder
+    door.people.change_account(alder, card_needs_pin=True)
+    door.gives(username="ben")  # The card is Ada's.
+    call = AuthenticateCard(door.calls.header(), alder.id, ADAS_CARD, ReaderId("reader-1"), CODE)
+    assert (await door.calls.ask(call)).reason == "wrong-password"
+    assert door.used == []
 
 
 async def test_the_audit_says_that_it_was_a_code_and_not_which(door: Door) -> None:
