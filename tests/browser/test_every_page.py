@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from control_plane.app import create_app
-from tests.support.browser import DESK, PHONE, axe_findings, watched_page
+from tests.support.browser import DESK, PHONE, axe_findings, watched_page, what_does_not_fit
 from tests.support.day import live_a_day
 from tests.support.mishaps import let_things_happen
 from tests.support.primary_site import Site, first_run_site, primary_site
@@ -41,14 +41,16 @@ def stops(site: Site) -> list[Stop]:
     return list(tour(site, live_a_day(site), things))
 
 
-def faults(page: Page, width: int) -> list[str]:
-    """List what is wrong with the page that is shown: in light, and its colours in dark."""
+def faults(page: Page, size: ViewportSize) -> list[str]:
+    """List what is wrong with the page that is shown: in light, its colours in dark; any size."""
     found = axe_findings(page)
     page.emulate_media(color_scheme="dark")
     found += [f"dark: {finding}" for finding in axe_findings(page, rules=("color-contrast",))]
     page.emulate_media(color_scheme="light")
-    if page.evaluate("document.documentElement.scrollWidth") > width:
-        found.append("it is wider than the screen")
+    for other in (DESK, PHONE):
+        page.set_viewport_size(other)
+        found += what_does_not_fit(page)
+    page.set_viewport_size(size)
     return found
 
 
@@ -68,7 +70,7 @@ def test_every_page_fits_and_is_accessible(
             for stop in own:
                 go(page, site, stop)
                 assert page.locator("html").get_attribute("lang") == language, stop.name
-                found = [*faults(page, options["viewport"]["width"]), *trouble.found()]
+                found = [*faults(page, options["viewport"]), *trouble.found()]
                 wrong += [f"{stop.name}: {what}" for what in found]
     assert "\n".join(wrong) == ""
 
@@ -83,7 +85,7 @@ def test_the_first_page_of_all_fits_and_is_accessible(
         watched_page(browser, **options) as (page, trouble),
     ):
         page.goto(url)
-        assert faults(page, options["viewport"]["width"]) == []
+        assert faults(page, options["viewport"]) == []
         assert trouble.found() == []
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -22,9 +22,17 @@ ARGUMENTS = [
 ]
 AXE = Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js"
 AXE_STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PANEL = {"width": 800, "height": 480}
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1440, "height": 960}
+PANEL: ViewportSize = {"width": 800, "height": 480}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1440, "height": 960}
+_DOES_NOT_FIT = """() => {
+    const found = [];
+    if (document.documentElement.scrollWidth > innerWidth) found.push("the page is too wide");
+    for (const table of document.querySelectorAll(".table-wrap"))
+        if (table.scrollWidth > table.clientWidth)
+            found.push("a table is cut off: " + table.innerText.slice(0, 60));
+    return found.map((what) => `at ${innerWidth}: ${what}`);
+}"""
 # Heard before any script of the page runs: nothing may be blocked and nothing may pop up.
 LISTENER = """
 window.violations = [];
@@ -73,6 +81,11 @@ def watched_page(browser: Browser, **options: Any) -> Iterator[tuple[Page, Troub
         yield page, Trouble(page)
     finally:
         context.close()
+
+
+def what_does_not_fit(page: Page) -> list[str]:
+    """List what runs out of the viewport: the page, or a table that must be scrolled sideways."""
+    return list(page.evaluate(_DOES_NOT_FIT))
 
 
 def axe_findings(page: Page, rules: Sequence[str] = ()) -> list[str]:

@@ -13,9 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
-from tests.support.browser import DESK, PANEL, PHONE, Trouble, chromium, watched_page
+from tests.support.browser import (
+    DESK,
+    PANEL,
+    PHONE,
+    Trouble,
+    chromium,
+    watched_page,
+    what_does_not_fit,
+)
 from tests.support.day import live_a_day
 from tests.support.mishaps import let_things_happen
 from tests.support.primary_site import Site, first_run_site, primary_site
@@ -28,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Look:
-    size: dict[str, int]
+    size: ViewportSize
     scheme: str
     language: str = "en"
 
@@ -88,7 +96,7 @@ def shoot_one_way(
         for stop in stops:
             go(page, site, stop)
             picture(page, folder, f"{look}-{stop.name}")
-            wrong += describe(trouble, f"{look}-{stop.name}", page, it.size["width"])
+            wrong += describe(trouble, f"{look}-{stop.name}", page)
     return wrong
 
 
@@ -103,11 +111,8 @@ def shoot_first_run(browser: Browser, folder: Path, looks: Sequence[str]) -> Non
                 picture(page, folder, f"{look}-first-run")
 
 
-def describe(trouble: Trouble, name: str, page: Page, width: int) -> list[str]:
-    found = [f"{name}: {what}" for what in trouble.found()]
-    if page.evaluate("document.documentElement.scrollWidth") > width:
-        found.append(f"{name}: is wider than the screen")
-    return found
+def describe(trouble: Trouble, name: str, page: Page) -> list[str]:
+    return [f"{name}: {what}" for what in (*trouble.found(), *what_does_not_fit(page))]
 
 
 def shoot_terminal(browser: Browser, folder: Path) -> None:
