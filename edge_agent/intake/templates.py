@@ -54,6 +54,7 @@ PRINT_SCALING: Final = ("auto", "auto-fit", "fill", "fit", "none")
 
 # 1setOf in job creation; everything else has exactly one value.
 _MOST_VALUES: Final = 100
+_DOTS_PER_INCH: Final = 3
 _SEVERAL: Final = frozenset({"finishings", "overrides", "page-ranges"})
 # Acted on here; never sent on to a printer.
 OURS: Final = frozenset({"job-hold-until", "job-priority", "job-sheets"})
@@ -156,6 +157,7 @@ def _number_in(numbers: tuple[int, ...]) -> Check:
 def _resolution(capabilities: Capabilities) -> Check:
     return lambda v: (
         isinstance(v, Resolution)
+        and v.units == _DOTS_PER_INCH
         and v.cross_feed == v.feed
         and v.feed in capabilities.resolutions_dpi
     )

@@ -57,6 +57,9 @@ class Ticket:
         return ", ".join(names if len(self.unsupported) <= _MOST_NAMED else [*names, "\u2026"])
 
 
+# A PIN that the sender chose guards nothing here, and the sender must hear of it.
+_OF_THE_OPERATION: Final = OURS | {"job-password", "job-password-encryption"}
+
 EMPTY: Final = Ticket()
 
 
@@ -94,6 +97,6 @@ def read_ticket(
 def _templates_in(groups: Iterable[Group]) -> Iterator[Attribute]:
     for group in groups:
         if group.tag == Tag.OPERATION:
-            yield from (item for item in group.attributes if item.name in OURS)
+            yield from (item for item in group.attributes if item.name in _OF_THE_OPERATION)
         elif group.tag == Tag.JOB:
             yield from (item for item in group.attributes if item.name not in _NOT_TEMPLATE)

@@ -16,6 +16,7 @@ from edge_agent.intake.attributes import (
     keyword,
     media_type,
     name,
+    octets,
     ranges,
 )
 from edge_agent.intake.capabilities import GENERIC
@@ -27,7 +28,7 @@ from shared.ipp.encode import encode_message
 from shared.ipp.enums import Operation, Status
 from shared.ipp.message import Attribute, Group, Message
 from shared.ipp.tags import Tag
-from shared.ipp.values import Collection, RangeOfInteger
+from shared.ipp.values import Collection, RangeOfInteger, Resolution
 from shared.job_states import Hold, JobState
 from tests.support.intake import IntakeSite, an_intake_site
 
@@ -95,6 +96,8 @@ async def test_thousands_of_overrides_are_not_kept(tmp_path: Path) -> None:
         (collection("overrides", Collection((keyword("sides", "three-sided"),))), False),
         (collection("overrides", Collection((integer("staple", 1),))), False),
         (Attribute("overrides", (RangeOfInteger(1, 2),)), False),
+        (Attribute("printer-resolution", (Resolution(300, 300),)), True),
+        (Attribute("printer-resolution", (Resolution(300, 300, 4),)), False),  # to a centimetre
     ],
     ids=str,
 )
@@ -343,3 +346,20 @@ async def test_an_event_named_ten_thousand_times_is_kept_once(tmp_path: Path) ->
         )
         events = told.group(Tag.SUBSCRIPTION).list_words("notify-events")
         assert events == ("job-created", "job-completed")
+
+
+@pytest.mark.parametrize("queue", ["pull", "direct"])
+async def test_a_sender_hears_that_a_pin_of_theirs_guards_nothing(
+    tmp_path: Path, queue: str
+) -> None:
+    async with an_intake_site(tmp_path) as site:
+        pin = [octets("job-password", "1234"), keyword("job-password-encryption", "none")]
+        answer = await site.ipp(Operation.PRINT_JOB, queue, attributes=pin, body=PDF)
+        assert answer.code == Status.SUCCESSFUL_OK_IGNORED_OR_SUBSTITUTED_ATTRIBUTES
+        assert "job-password" in says(answer)
+        strictly = [*pin, boolean("ipp-attribute-fidelity", value=True)]
+        refused = await site.ipp(Operation.PRINT_JOB, queue, attributes=strictly, body=PDF)
+        assert refused.code == Status.CLIENT_ERROR_ATTRIBUTES_OR_VALUES_NOT_SUPPORTED
+        without = await site.ipp(Operation.PRINT_JOB, queue, attributes=strictly[2:], body=PDF)
+        assert without.code == Status.SUCCESSFUL_OK
+        assert "1234" not in str((await site.jobs.service.get(1)).ticket)
