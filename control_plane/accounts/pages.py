@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from control_plane.accounts import service as accounts
 from control_plane.accounts.schemas import AccountChanges
 from control_plane.database import utc_now
-from control_plane.errors import SpoolhouseError
 from control_plane.grants import service as grants
 from control_plane.grants.schemas import NewGrant
 from control_plane.security.permissions import Permission
@@ -27,7 +26,7 @@ from control_plane.web.caller import (
     vault,
     writing,
 )
-from control_plane.web.changing import require
+from control_plane.web.changing import carry_out, done, typed
 from control_plane.web.forms import Form, read
 from shared.i18n import format_duration, gettext
 from shared.messages.records import UnknownCards
@@ -67,32 +66,24 @@ def show() -> ResponseReturnValue:
 @bp.post("")
 @requires(Permission.CHANGE_SETTINGS)
 def change() -> ResponseReturnValue:
-    values: dict[str, Any] = {name: request.form.get(name, "").strip() for name in _TEXTS}
-    values |= {name: name in request.form for name in _SWITCHES}
-    form = Form(values)
-    require(form, _NEEDED)
-    body = read(AccountChanges, form)
-    if body is not None and not form.errors:
-        if not values["offline_limit_seconds"]:  # No limit is a wish, too.
-            body = AccountChanges(**{**body.model_dump(exclude_unset=True), **_NO_LIMIT})
-        try:
-            with writing() as session:
-                accounts.update(session, account_id(), body, actor(), vault=vault())
-        except SpoolhouseError as error:
-            form.refuse(error, _TEXTS)
-        else:
-            flash(_("Saved. Gateways that are heard follow within seconds."))
-            return redirect(url_for("settings.show"), 303)
+    form = typed(*_TEXTS, **{name: name in request.form for name in _SWITCHES})
+    if carry_out(AccountChanges, form, _update, needs=_NEEDED):
+        return done(_("Saved. Gateways that are heard follow within seconds."), "settings.show")
     with reading() as session:
         return _page(session, form), 422
+
+
+def _update(session: Session, body: AccountChanges) -> Any:
+    if not request.form.get("offline_limit_seconds", "").strip():  # No limit is a wish, too.
+        body = AccountChanges(**{**body.model_dump(exclude_unset=True), **_NO_LIMIT})
+    return accounts.update(session, account_id(), body, actor(), vault=vault())
 
 
 @bp.post("/grants")
 @requires(Permission.CHANGE_SETTINGS)
 def let_in() -> ResponseReturnValue:
     """Let the vendor's staff see how things are, and change nothing."""
-    typed = {"reason": request.form.get("reason", "").strip(), "hours": request.form.get("hours")}
-    form = Form({**typed, "permissions": [permission.value for permission in _LOOK]})
+    form = typed("reason", "hours", permissions=[permission.value for permission in _LOOK])
     body = read(NewGrant, form)
     if body is None:
         flash(_("Say why, and for how long."), "error")
@@ -108,8 +99,7 @@ def let_in() -> ResponseReturnValue:
 def send_out(grant_id: str) -> ResponseReturnValue:
     with writing() as session:
         grants.revoke(session, account_id(), grant_id, actor())
-    flash(_("Your vendor no longer looks in."))
-    return redirect(url_for("settings.show"), 303)
+    return done(_("Your vendor no longer looks in."), "settings.show")
 
 
 def _page(session: Session, form: Form) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from control_plane.cards import rekeying
 from control_plane.gateways import service as gateways
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, caller, reading, requires, vault, writing
+from control_plane.web.changing import done
 from shared.i18n import gettext, ngettext
 
 _ = gettext
@@ -32,11 +33,11 @@ def change_key() -> ResponseReturnValue:
     caller().check_is_at_home()
     with writing() as session:
         found = rekeying.change_key(session, account_id(), actor(), vault=vault())
-    flash(
+    return done(
         ngettext(
             "%(num)s card has a new hash. People notice nothing.",
             "%(num)s cards have new hashes. People notice nothing.",
             found.cards,
-        )
+        ),
+        "cards.show_key",
     )
-    return redirect(url_for("cards.show_key"), 303)

@@ -174,8 +174,10 @@ def delete_domain(domain_id: str) -> ResponseReturnValue:
             domains.delete(session, tenant(), domain_id, actor())
     except ConflictError as error:
         return _refused(domain_id, error, "")
-    flash(_("The domain was removed. Nobody reaches your pages there any more."))
-    return redirect(url_for("domains.list_domains"), 303)
+    return done(
+        _("The domain was removed. Nobody reaches your pages there any more."),
+        "domains.list_domains",
+    )
 
 
 def _try(

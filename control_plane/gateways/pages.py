@@ -34,6 +34,7 @@ from control_plane.web.caller import (
 )
 from control_plane.web.changing import attempt, carry_out, confirmed, done, typed
 from control_plane.web.forms import Form, sentence
+from control_plane.web.lists import asked_for
 from control_plane.web.rendering import fragment
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
@@ -181,14 +182,7 @@ def _decide(gateway_id: str, key_fingerprint: str, *, approve: bool) -> Response
 
 
 def _some(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return gateways.list_gateways(
-        session,
-        tenant(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return gateways.list_gateways(session, tenant(), **asked_for(cursor, limit))
 
 
 def vendors_page(session: Session, form: Form) -> str:

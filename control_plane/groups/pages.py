@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.changing import carry_out, done, typed
 from control_plane.web.forms import Form
+from control_plane.web.lists import asked_for
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext, ngettext
 from shared.ids import UserId
@@ -127,19 +128,11 @@ def delete_group(group_id: str) -> ResponseReturnValue:
         form.refuse(error, ())
         with reading() as session:
             return _group_page(session, group_id, form), 409
-    flash(_("The group was removed; its people stay."))
-    return redirect(url_for("groups.list_groups"), 303)
+    return done(_("The group was removed; its people stay."), "groups.list_groups")
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return groups.list_groups(
-        session,
-        account_id(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return groups.list_groups(session, account_id(), **asked_for(cursor, limit))
 
 
 def _list_page(session: Session, form: Form) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from control_plane.web.caller import (
     vault,
     writing,
 )
+from control_plane.web.changing import done
 from control_plane.web.forms import Form, sentence
 from control_plane.web.rendering import fragment
 from shared.i18n import gettext
@@ -102,8 +103,7 @@ def start(import_id: str) -> ResponseReturnValue:
 def discard(import_id: str) -> ResponseReturnValue:
     with writing() as session:
         imports.discard(session, tenant(), import_id)
-    flash(_("The file was thrown away. Nobody was changed by that."))
-    return redirect(url_for("imports.new_import"), 303)
+    return done(_("The file was thrown away. Nobody was changed by that."), "imports.new_import")
 
 
 def _order() -> Import:

@@ -29,6 +29,7 @@ from control_plane.web.caller import (
     tenant,
     writing,
 )
+from control_plane.web.changing import done
 from control_plane.web.forms import sentence
 from control_plane.web.rendering import fragment
 from control_plane.web.tables import Row, csv_response, every_row
@@ -111,8 +112,7 @@ def delete_jobs() -> ResponseReturnValue:
         "The gateways were asked to delete %(num)s jobs.",
         len(asked),
     )
-    flash(said)
-    return redirect(url_for("jobs.list_jobs"), 303)
+    return done(said, "jobs.list_jobs")
 
 
 @bp.get("/<job_id>")
@@ -137,8 +137,11 @@ def release_job(job_id: str) -> ResponseReturnValue:
         chosen = PrinterId(request.form.get("printer_id", ""))
         printer = printers.get_printer(session, account_id(), chosen)
         requests.release(session, account_id(), JobId(job_id), printer.id, actor())
-    flash(_("The gateway was asked to print it at %(printer)s.", printer=printer.name))
-    return redirect(url_for("jobs.show_job", job_id=job_id), 303)
+    return done(
+        _("The gateway was asked to print it at %(printer)s.", printer=printer.name),
+        "jobs.show_job",
+        job_id=job_id,
+    )
 
 
 @bp.post("/<job_id>/delete")
@@ -146,8 +149,7 @@ def release_job(job_id: str) -> ResponseReturnValue:
 def delete_job(job_id: str) -> ResponseReturnValue:
     with writing() as session:
         requests.cancel(session, account_id(), JobId(job_id), actor())
-    flash(_("The gateway was asked to delete it."))
-    return redirect(url_for("jobs.show_job", job_id=job_id), 303)
+    return done(_("The gateway was asked to delete it."), "jobs.show_job", job_id=job_id)
 
 
 @bp.get("/<job_id>/give")
@@ -169,8 +171,11 @@ def give_job(job_id: str) -> ResponseReturnValue:
     except (ConflictError, InvalidError) as error:
         with reading() as session:
             return _give_page(session, JobId(job_id), sentence(str(error))), 422
-    flash(_("The gateway was asked to give it to %(name)s.", name=name))
-    return redirect(url_for("jobs.show_job", job_id=job_id), 303)
+    return done(
+        _("The gateway was asked to give it to %(name)s.", name=name),
+        "jobs.show_job",
+        job_id=job_id,
+    )
 
 
 def _give_page(session: Session, job_id: JobId, trouble: str) -> str:

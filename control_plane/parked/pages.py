@@ -15,6 +15,7 @@ from control_plane.parked import service as parked
 from control_plane.parked import words
 from control_plane.security.permissions import Permission
 from control_plane.web.caller import actor, reading, requires, tenant, writing
+from control_plane.web.changing import done
 from control_plane.web.forms import sentence
 from shared.i18n import gettext, ngettext
 from shared.ids import GatewayId
@@ -86,8 +87,11 @@ def choose(gateway_id: str) -> ResponseReturnValue:
     except (ConflictError, InvalidError) as error:
         flash(sentence(str(error)), "error")
         return _back(gateway_id)
-    flash(_("Chosen. The gateway goes on within a minute; nothing that waited is lost."))
-    return redirect(url_for("gateways.show_gateway", gateway_id=gateway_id), 303)
+    return done(
+        _("Chosen. The gateway goes on within a minute; nothing that waited is lost."),
+        "gateways.show_gateway",
+        gateway_id=gateway_id,
+    )
 
 
 def _back(gateway_id: str) -> ResponseReturnValue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -32,6 +32,7 @@ from control_plane.web.caller import (
     vault,
     writing,
 )
+from control_plane.web.changing import done
 from control_plane.web.forms import Form, read
 from control_plane.web.rendering import fragment
 from shared.i18n import format_duration, format_moment, gettext
@@ -69,8 +70,7 @@ def release(job_id: str) -> ResponseReturnValue:
         printer = printers.get_printer(session, account_id(), chosen)
         body = {"printer_id": printer.id, "owner_id": user_id()}
         _ask(session, job, CommandKind.RELEASE_JOB, body)
-    flash(_("It is on its way to %(printer)s.", printer=printer.name))
-    return redirect(url_for("portal.show"), 303)
+    return done(_("It is on its way to %(printer)s.", printer=printer.name), "portal.show")
 
 
 @bp.post("/jobs/release")
@@ -87,8 +87,9 @@ def release_all() -> ResponseReturnValue:
         for job in held.items:
             if Hold.UNCERTAIN.value not in job.reasons:
                 _ask(session, job, CommandKind.RELEASE_JOB, body)
-    flash(_("Your jobs are on their way to %(printer)s.", printer=printer.name))
-    return redirect(url_for("portal.show"), 303)
+    return done(
+        _("Your jobs are on their way to %(printer)s.", printer=printer.name), "portal.show"
+    )
 
 
 @bp.post("/jobs/<job_id>/delete")
@@ -96,8 +97,7 @@ def release_all() -> ResponseReturnValue:
 def delete(job_id: str) -> ResponseReturnValue:
     with writing() as session:
         _ask(session, _waiting(session, job_id), CommandKind.CANCEL_JOB, {})
-    flash(_("It will be deleted."))
-    return redirect(url_for("portal.show"), 303)
+    return done(_("It will be deleted."), "portal.show")
 
 
 @bp.post("/pin")
@@ -108,8 +108,7 @@ def set_pin() -> ResponseReturnValue:
     if body is not None and body.pin:
         with writing() as session:
             users.update(session, tenant(), user_id(), body, actor(), vault=vault())
-        flash(_("Your PIN was set."))
-        return redirect(url_for("portal.show"), 303)
+        return done(_("Your PIN was set."), "portal.show")
     form.errors.setdefault("pin", _("A PIN has 4 to 12 digits."))
     with reading() as session:
         return render_template("portal/show.html", form=form, **_values(session)), 422
@@ -132,8 +131,7 @@ def revoke_card(card_id: str) -> ResponseReturnValue:
         if card_id not in {card.id for card in own}:
             raise NotFoundError("card", card_id)
         cards.revoke(session, account_id(), CardId(card_id), actor())
-    flash(_("This card no longer works."))
-    return redirect(url_for("portal.show"), 303)
+    return done(_("This card no longer works."), "portal.show")
 
 
 def _waiting(session: Session, job_id: str) -> Any:

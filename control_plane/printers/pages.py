@@ -22,6 +22,7 @@ from control_plane.terminals import service as terminals
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.changing import carry_out, done, typed
 from control_plane.web.forms import Form
+from control_plane.web.lists import asked_for
 from control_plane.web.rendering import fragment
 from control_plane.web.tables import Row, csv_response, every_row, yes_or_no
 from shared.i18n import gettext
@@ -69,14 +70,7 @@ def export_printers() -> ResponseReturnValue:
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return printers.list_printers(
-        session,
-        account_id(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return printers.list_printers(session, account_id(), **asked_for(cursor, limit))
 
 
 def _how(session: Session, found: Sequence[Any]) -> dict[str, words.PrinterHow]:

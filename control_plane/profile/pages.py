@@ -13,6 +13,7 @@ from control_plane.profile.browsers import browser_words
 from control_plane.security import cookies
 from control_plane.users.schemas import UserChanges
 from control_plane.web.caller import caller, parts, reading, requires, user_id, vault, writing
+from control_plane.web.changing import done
 from control_plane.web.forms import Form, read
 from shared.i18n import gettext, ngettext
 
@@ -66,8 +67,7 @@ def change_password() -> ResponseReturnValue:
 def end_session(session_id: str) -> ResponseReturnValue:
     with writing() as session:
         profile.end_session(session, caller().home, user_id(), session_id, caller().actor)
-    flash(_("You are signed out there."))
-    return redirect(url_for("profile.show"), 303)
+    return done(_("You are signed out there."), "profile.show")
 
 
 @bp.post("/sessions/end-others")
@@ -76,8 +76,7 @@ def end_others() -> ResponseReturnValue:
     who = caller()
     with writing() as session:
         profile.end_others(session, who.home, user_id(), who.actor, but=who.session_id)
-    flash(_("You are signed out everywhere else."))
-    return redirect(url_for("profile.show"), 303)
+    return done(_("You are signed out everywhere else."), "profile.show")
 
 
 def _page(form: Form) -> str:

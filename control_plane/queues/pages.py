@@ -17,6 +17,7 @@ from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.changing import carry_out, done, typed
 from control_plane.web.forms import Form
+from control_plane.web.lists import asked_for
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import QueueId
@@ -59,14 +60,7 @@ def export_queues() -> ResponseReturnValue:
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return queues.list_queues(
-        session,
-        account_id(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return queues.list_queues(session, account_id(), **asked_for(cursor, limit))
 
 
 def _printer_names(session: Session, page: Page[Any]) -> dict[str, str]:

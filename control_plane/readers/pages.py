@@ -21,6 +21,7 @@ from control_plane.security.permissions import Permission
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.changing import carry_out, done, typed
 from control_plane.web.forms import Form
+from control_plane.web.lists import asked_for
 from control_plane.web.rendering import fragment
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
@@ -126,14 +127,7 @@ def delete_reader(reader_id: str) -> ResponseReturnValue:
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return readers.list_readers(
-        session,
-        account_id(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return readers.list_readers(session, account_id(), **asked_for(cursor, limit))
 
 
 def _lines(session: Session, found: Sequence[Any]) -> list[words.ReaderLine]:

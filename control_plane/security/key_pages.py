@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from control_plane.database import utc_now
-from control_plane.errors import SpoolhouseError
 from control_plane.security import api_keys, words
 from control_plane.security.api_keys import NewApiKey
 from control_plane.security.models import ApiKey
 from control_plane.security.permissions import Permission
 from control_plane.security.words import permission_names
 from control_plane.web.caller import actor, caller, permissions, reading, requires, tenant, writing
-from control_plane.web.forms import Form, read
+from control_plane.web.changing import carry_out, done, typed
+from control_plane.web.forms import Form
 from shared.i18n import format_duration, gettext
 
 _ = gettext
 bp = Blueprint("keys", __name__, url_prefix="/api-keys")
-_FIELDS: Final = ("name", "days", "networks", "permissions")
 _DAYS: Final = (30, 90, 365, 1095)
 _MOST: Final = 200
 
@@ -39,23 +38,22 @@ def make_key() -> ResponseReturnValue:
     """Make a key; this answer is the only one that shows it, so it is no redirect."""
     caller().check_is_at_home()
     chosen = request.form.getlist("permissions")
-    typed = {name: request.form.get(name, "").strip() for name in ("name", "days", "networks")}
-    form = Form({**typed, "permissions": chosen})
+    form = typed("name", "days", "networks", permissions=chosen)
     if not chosen:
         form.errors["permissions"] = _("Choose what it may do.")
-    networks = typed["networks"].replace(",", " ").split()
-    body = read(NewApiKey, Form({**form.values, "networks": networks}, form.errors))
-    if body is not None and not form.errors:
-        if not typed["days"]:
-            body = body.model_copy(update={"days": None})
-        try:
-            with writing() as session:
-                row, key = api_keys.create(session, tenant(), body, actor(), may=permissions())
-                return _page(session, Form({"days": "365"}), made=row.name, key=key)
-        except SpoolhouseError as error:
-            form.refuse(error, _FIELDS)
+    networks = form.values["networks"].replace(",", " ").split()
+    sent = Form({**form.values, "networks": networks}, form.errors)
+    if shown := carry_out(NewApiKey, sent, _made):
+        return shown
     with reading() as session:
         return _page(session, form), 422
+
+
+def _made(session: Session, body: NewApiKey) -> str:
+    if not request.form.get("days", "").strip():
+        body = body.model_copy(update={"days": None})
+    row, key = api_keys.create(session, tenant(), body, actor(), may=permissions())
+    return _page(session, Form({"days": "365"}), made=row.name, key=key)
 
 
 @bp.post("/<key_id>/revoke")
@@ -63,8 +61,10 @@ def make_key() -> ResponseReturnValue:
 def revoke_key(key_id: str) -> ResponseReturnValue:
     with writing() as session:
         row = api_keys.revoke(session, tenant(), key_id, actor())
-    flash(_("The key %(name)s was revoked: its program is refused from now on.", name=row.name))
-    return redirect(url_for("keys.list_keys"), 303)
+    return done(
+        _("The key %(name)s was revoked: its program is refused from now on.", name=row.name),
+        "keys.list_keys",
+    )
 
 
 def _page(session: Session, form: Form, **made: Any) -> str:

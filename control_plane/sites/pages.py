@@ -24,6 +24,7 @@ from control_plane.sites.schemas import NewSite, SiteChanges
 from control_plane.web.caller import account_id, actor, reading, requires, tenant, writing
 from control_plane.web.changing import carry_out, done, typed
 from control_plane.web.forms import Form
+from control_plane.web.lists import asked_for
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import SiteId
@@ -154,14 +155,7 @@ def sites_page(session: Session, form: Form) -> str:
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return sites.list_sites(
-        session,
-        account_id(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return sites.list_sites(session, account_id(), **asked_for(cursor, limit))
 
 
 def _places(session: Session, page: Page[Any]) -> Sequence[Place]:

@@ -18,6 +18,7 @@ from control_plane.terminals import service as terminals
 from control_plane.terminals.schemas import NewTerminalCode
 from control_plane.web.caller import account_id, actor, reading, requires, writing
 from control_plane.web.forms import Form, read
+from control_plane.web.lists import asked_for
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import PrinterId, TerminalId
@@ -110,14 +111,7 @@ def _screens(session: Session, printer: Any, code: str) -> list[dict[str, str]]:
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return terminals.list_terminals(
-        session,
-        account_id(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return terminals.list_terminals(session, account_id(), **asked_for(cursor, limit))
 
 
 def _rows(session: Session, found: Sequence[Any]) -> list[dict[str, Any]]:

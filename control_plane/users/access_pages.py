@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from control_plane.audit import service as audit
 from control_plane.domains import service as domains
-from control_plane.errors import ConflictError, SpoolhouseError
+from control_plane.errors import ConflictError
 from control_plane.profile import service as profile
 from control_plane.recovery import links
 from control_plane.roles import service as roles
@@ -32,6 +33,7 @@ from control_plane.web.caller import (
     vault,
     writing,
 )
+from control_plane.web.changing import attempt, done, typed
 from control_plane.web.forms import Form, read, said
 from shared.i18n import gettext
 from shared.ids import PrintTokenId, UserId
@@ -81,27 +83,26 @@ def end_session(user_id: str, session_id: str) -> ResponseReturnValue:
         profile.end_session(
             session, tenant(), UserId(user_id), session_id, actor(), may=permissions()
         )
-    flash(_("They are signed out there."))
-    return redirect(url_for("users.show_user", user_id=user_id), 303)
+    return done(_("They are signed out there."), "users.show_user", user_id=user_id)
 
 
 @bp.post("/<user_id>/print-tokens")
 @requires(Permission.CHANGE_PEOPLE)
 def add_token(user_id: str) -> ResponseReturnValue:
     """Make a token for somebody; this answer is the only one that shows it."""
-    form = Form({"name": request.form.get("name", "").strip(), "user_id": user_id})
-    body = read(NewPrintToken, form)
-    if body is not None:
-        try:
-            with writing() as session:
-                user = users.get_user(session, tenant(), UserId(user_id))
-                row, token = tokens.create(session, account_id(), body, actor(), may=permissions())
-                made = addresses(session, account_id(), row, token)
-                return render_template("users/token.html", user=user, name=row.name, made=made)
-        except SpoolhouseError as error:
-            form.refuse(error, ("name",))
+    form = typed("name")
+    body = read(NewPrintToken, Form({**form.values, "user_id": user_id}, form.errors))
+    if body and (shown := attempt(form, lambda session: _made(session, body))):
+        return shown
     with reading() as session:
         return person_page(session, UserId(user_id), form), 422
+
+
+def _made(session: Session, body: NewPrintToken) -> str:
+    user = users.get_user(session, tenant(), body.user_id)
+    row, token = tokens.create(session, account_id(), body, actor(), may=permissions())
+    made = addresses(session, account_id(), row, token)
+    return render_template("users/token.html", user=user, name=row.name, made=made)
 
 
 @bp.post("/<user_id>/print-tokens/<token_id>/revoke")
@@ -111,8 +112,11 @@ def revoke_token(user_id: str, token_id: str) -> ResponseReturnValue:
         row = tokens.revoke(
             session, account_id(), PrintTokenId(token_id), actor(), user_id=UserId(user_id)
         )
-    flash(_("The print token %(name)s was revoked.", name=row.name))
-    return redirect(url_for("users.show_user", user_id=user_id), 303)
+    return done(
+        _("The print token %(name)s was revoked.", name=row.name),
+        "users.show_user",
+        user_id=user_id,
+    )
 
 
 def _host(known: Sequence[Any]) -> str:

@@ -33,6 +33,7 @@ from control_plane.web.caller import (
 )
 from control_plane.web.changing import carry_out, done, typed
 from control_plane.web.forms import Form, read, sentence
+from control_plane.web.lists import asked_for
 from control_plane.web.tables import Row, csv_response, every_row, yes_or_no
 from shared.i18n import format_duration, gettext
 from shared.ids import CardId, UserId
@@ -80,14 +81,7 @@ def export_users() -> ResponseReturnValue:
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return users.list_users(
-        session,
-        tenant(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return users.list_users(session, tenant(), **asked_for(cursor, limit))
 
 
 @bp.get("/new")

@@ -21,6 +21,7 @@ from control_plane.security.permissions import Permission
 from control_plane.vendors.schemas import NewVendor
 from control_plane.web.caller import actor, reading, requires, user_id, vault, vendor_id, writing
 from control_plane.web.forms import Form, read
+from control_plane.web.lists import asked_for
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 
@@ -69,14 +70,7 @@ def export_accounts() -> ResponseReturnValue:
 
 
 def _page(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return accounts.list_accounts(
-        session,
-        vendor_id(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return accounts.list_accounts(session, vendor_id(), **asked_for(cursor, limit))
 
 
 @bp.get("/new")

@@ -22,6 +22,7 @@ from control_plane.vendors.schemas import NewVendor
 from control_plane.web.caller import actor, reading, requires, vault, vendor_id
 from control_plane.web.changing import attempt, confirmed, done, typed
 from control_plane.web.forms import Form
+from control_plane.web.lists import asked_for
 from control_plane.web.tables import Row, csv_response, every_row
 from shared.i18n import gettext
 from shared.ids import VendorId
@@ -93,14 +94,7 @@ def delete_vendor(child_id: str) -> ResponseReturnValue:
 
 
 def _some(session: Session, cursor: str | None, limit: int = DEFAULT_LIMIT) -> Page[Any]:
-    return vendors.list_children(
-        session,
-        vendor_id(),
-        text=request.args.get("q") or None,
-        order=request.args.get("order", ""),
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return vendors.list_children(session, vendor_id(), **asked_for(cursor, limit))
 
 
 def _list_page(session: Session, form: Form) -> str:
