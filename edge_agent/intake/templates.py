@@ -52,9 +52,9 @@ OVERRIDES: Final = (
 )
 PRINT_SCALING: Final = ("auto", "auto-fit", "fill", "fit", "none")
 
-# 1setOf in job creation; everything else has exactly one value.
 _MOST_VALUES: Final = 100
 _DOTS_PER_INCH: Final = 3
+# 1setOf in job creation; everything else has exactly one value.
 _SEVERAL: Final = frozenset({"finishings", "overrides", "page-ranges"})
 # Acted on here; never sent on to a printer.
 OURS: Final = frozenset({"job-hold-until", "job-priority", "job-sheets"})
