@@ -66,7 +66,9 @@ async def set_document_attributes(desk: Desk, call: IppCall) -> Message:
             _("These attributes of a document cannot be set."),
             unsupported=foreign,
         )
-    name = wanted.find_text("document-name") or ""
+    if "document-name" not in wanted:
+        return call.ok()
+    name = wanted.find_text("document-name") or ""  # none: it is taken away
 
     def work(tx: Transaction) -> None:
         _waiting(tx, job)

@@ -187,7 +187,8 @@ def _expecting(tx: Transaction, job_id: JobId) -> tuple[Job, int]:
     if Hold.INCOMING not in job.holds:
         raise IllegalTransitionError(job.state, JobEvent.HELD)
     documents: Sequence[Document] = tx.list_documents(job)
-    return job, len(documents) + 1
+    # One that was left out keeps its number as long as a later one is there.
+    return job, documents[-1].number + 1 if documents else 1
 
 
 def _looked_at(job: Job, remark: str) -> dict[str, Any]:
