@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edge_agent import doctor, enrolment, logs, typed_code
 from edge_agent.agent import build_agent
@@ -60,34 +61,7 @@ def _parser() -> Parser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    enrol = commands.add_parser(
-        "enrol", help=_("become a gateway of a primary, by a one-time code")
-    )
-    enrol.add_argument(
-        "--code",
-        help=_("the code that the primary shows; without it, go on waiting for approval"),
-    )
-    enrol.add_argument(
-        "--wait",
-        type=float,
-        metavar="MINUTES",
-        default=enrolment.WAIT_SECONDS / 60,
-        help=_("how long to wait for approval (default: %(default)g)"),
-    )
-    enrol.add_argument(
-        "--primary",
-        metavar="URL",
-        help=_("reach the primary at this address; needed with a code that was typed by hand"),
-    )
-    enrol.add_argument(
-        "--ca-fingerprint",
-        metavar="DIGITS",
-        help=_(
-            "the primary's fingerprint from its page, where nobody can answer whether it is right"
-        ),
-    )
-    enrol.set_defaults(run=_enrol)
-
+    enrol = _add_enrol(commands)
     run = commands.add_parser("run", help=_("run the gateway, until SIGTERM or Ctrl-C"))
     run.add_argument(
         "--log",
@@ -117,6 +91,37 @@ def _parser() -> Parser:
             help=_("the state folder (default: %(default)s)"),
         )
     return parser
+
+
+def _add_enrol(commands: Any) -> Parser:
+    enrol: Parser = commands.add_parser(
+        "enrol", help=_("become a gateway of a primary, by a one-time code")
+    )
+    enrol.add_argument(
+        "--code",
+        help=_("the code that the primary shows; without it, go on waiting for approval"),
+    )
+    enrol.add_argument(
+        "--wait",
+        type=float,
+        metavar="MINUTES",
+        default=enrolment.WAIT_SECONDS / 60,
+        help=_("how long to wait for approval (default: %(default)g)"),
+    )
+    enrol.add_argument(
+        "--primary",
+        metavar="URL",
+        help=_("reach the primary at this address; needed with a code that was typed by hand"),
+    )
+    enrol.add_argument(
+        "--ca-fingerprint",
+        metavar="DIGITS",
+        help=_(
+            "the primary's fingerprint from its page, where nobody can answer whether it is right"
+        ),
+    )
+    enrol.set_defaults(run=_enrol)
+    return enrol
 
 
 def _enrol(asked: argparse.Namespace) -> int:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
 
 from edge_agent.audit import Audit
 from edge_agent.calls import Calls
@@ -19,14 +17,12 @@ from edge_agent.identity.codes import Codes
 from edge_agent.identity.directory import Directory
 from edge_agent.identity.enrolling import Enrolling
 from edge_agent.identity.session import Stations
-from edge_agent.jobs import outbox, queries
+from edge_agent.jobs import outbox
 from edge_agent.jobs.counting import Counter
-from edge_agent.jobs.errors import JobStoreError, SpoolFullError
 from edge_agent.jobs.model import Job
-from edge_agent.jobs.rows import to_milliseconds
 from edge_agent.jobs.service import JobService
 from edge_agent.jobs.store import JobStore
-from edge_agent.jobs.transaction import Transaction
+from edge_agent.ledger import Ledger
 from edge_agent.output.ipp import IppDriver
 from edge_agent.output.printer_pins import PrinterPins
 from edge_agent.output_service import OutputService
@@ -37,13 +33,7 @@ from edge_agent.terminal.pairing import Pairings
 from edge_agent.terminal.printers import PrinterStates
 from shared.clock import Clock
 from shared.ids import GatewayId
-from shared.messages import codec
-from shared.messages.events import AuditRecorded, CardEnrolled, SignInCodeUsed
 from shared.messages.records import SecretRecord
-
-T = TypeVar("T")
-
-_LEFT_BEHIND: Final = timedelta(days=1)  # so long a printer may keep what we began and lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,48 +87,23 @@ def build_parts(
     replica = Replica(state_dir / "replica.db")
     spool = Spool(state_dir, clock.now)
     store = JobStore(state_dir, spool)
-
-    async def submit(work: Callable[[Transaction], T]) -> T:
-        try:
-            return await store.submit(work)
-        except (JobStoreError, SpoolFullError) as error:
-            raise OSError(str(error)) from error
-
-    async def write_audit(facts: Sequence[AuditRecorded]) -> None:
-        def enqueue(tx: Transaction) -> None:
-            for fact in facts:
-                tx.enqueue(fact)
-
-        await submit(enqueue)
-
-    async def tell(fact: CardEnrolled | SignInCodeUsed) -> None:
-        await submit(lambda tx: tx.enqueue(fact))
-
-    async def untold_cards() -> Sequence[CardEnrolled]:
-        bodies = await store.read(lambda c: outbox.untold(c, CardEnrolled.KIND))
-        return [codec.from_plain(CardEnrolled, body) for body in bodies]
-
+    ledger = Ledger(store, clock)
     calls = Calls(clock, encode=encode_calls)
-    audit = Audit(clock, write_audit)
+    audit = Audit(clock, ledger.tell_all)
     directory = Directory(replica, gateway_id, unseal, clock)
     enrolling = Enrolling(
         directory,
         audit,
         clock,
         lender=replica,
-        tell=tell,
-        untold=untold_cards,
+        tell=ledger.tell,
+        untold=ledger.untold_cards,
     )
     jobs = JobService(store, spool, clock, counter=counter or PageCounter())
     storage = StorageService(jobs, calls)
     pins = PrinterPins(state_dir / "printer-pins.json")
-
-    async def unsent() -> Sequence[Job]:
-        since = to_milliseconds(clock.now() - _LEFT_BEHIND)
-        return await store.read(lambda c: queries.list_unsent(c, since))
-
     driver = IppDriver(
-        clock, user_name=lambda job: _user_name(directory, job), pins=pins, unsent=unsent
+        clock, user_name=lambda job: _user_name(directory, job), pins=pins, unsent=ledger.unsent
     )
     return Parts(
         state_dir,
@@ -150,7 +115,7 @@ def build_parts(
         jobs,
         audit,
         Stations(calls, audit, clock),
-        Pairings(directory, submit, clock),
+        Pairings(directory, ledger.submit, clock),
         Authentication(
             state_dir,
             directory,
@@ -158,7 +123,7 @@ def build_parts(
             audit,
             clock,
             enrolling=enrolling,
-            codes=Codes(clock, tell),
+            codes=Codes(clock, ledger.tell),
         ),
         storage,
         OutputService(
