@@ -23,9 +23,8 @@ from edge_agent.output.ipp_report import clean
 from edge_agent.output.printer_pins import PrinterPins
 from edge_agent.output.printer_tls import Trust
 from shared.clock import Clock
-from shared.ipp import Group, Message, Operation, Status, each, request
+from shared.ipp import Group
 from shared.ipp.enums import PrinterState, is_successful
-from shared.ipp.values import Keyword
 from shared.messages.records import PrinterRecord
 
 ASKED: Final = (
@@ -91,7 +90,7 @@ async def ask_printer(printer: PrinterRecord, pins: PrinterPins, clock: Clock) -
             client = IppClient(
                 printer.uri, patience=Patience(), trust=Trust(printer.id, pins, None)
             )
-            answer = await _ask(client)
+            _version, answer = await client.ask_attributes(ASKED)
     except (ValueError, NotReachedError, BrokenError, TimeoutError, NotIppError) as error:
         return _unasked(error)
     if not is_successful(answer.code):
@@ -108,20 +107,6 @@ def _unasked(error: Exception) -> PrinterStatus:
         case NotIppError():
             return PrinterStatus("not-ipp", words.NO_IPP)
     return PrinterStatus("not-ipp", words.BAD_ADDRESS)
-
-
-async def _ask(client: IppClient) -> Message:
-    for version in ((2, 0), (1, 1)):
-        asked = request(
-            Operation.GET_PRINTER_ATTRIBUTES,
-            client.uri,
-            version=version,
-            attributes=[each("requested-attributes", Keyword, ASKED)],
-        )
-        answer = await client.ask(asked)
-        if answer.code != Status.SERVER_ERROR_VERSION_NOT_SUPPORTED:
-            break
-    return answer
 
 
 def read_status(printer: Group, took_ms: int) -> PrinterStatus:

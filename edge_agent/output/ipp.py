@@ -30,9 +30,7 @@ from edge_agent.output.printer_pins import PrinterPins
 from edge_agent.output.printer_tls import Trust
 from shared.clock import Clock
 from shared.ids import PrinterId
-from shared.ipp import Operation, Status, each, request
 from shared.ipp.enums import is_successful
-from shared.ipp.values import Keyword
 from shared.messages.records import PrinterRecord
 
 REMEMBER_SECONDS: Final = 60.0  # what a printer can do
@@ -168,16 +166,7 @@ class IppDriver:
 
 async def fetch_capabilities(client: IppClient) -> Capabilities:
     """Ask a printer what it can do, in the newest version of IPP that it speaks."""
-    for version in ((2, 0), (1, 1)):
-        asked = request(
-            Operation.GET_PRINTER_ATTRIBUTES,
-            client.uri,
-            version=version,
-            attributes=[each("requested-attributes", Keyword, ASKED)],
-        )
-        answer = await client.ask(asked)
-        if answer.code != Status.SERVER_ERROR_VERSION_NOT_SUPPORTED:
-            break
+    version, answer = await client.ask_attributes(ASKED)
     if not is_successful(answer.code):
         raise NotIppError(f"no attributes: status 0x{answer.code:04x}", 200)
     return Capabilities.of(version, answer.printer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +18,17 @@ import aiohttp
 from yarl import URL
 
 from edge_agent.output.printer_tls import Trust
-from shared.ipp import DecodeError, Message, decode_message, encode_message
+from shared.ipp import (
+    DecodeError,
+    Message,
+    Operation,
+    Status,
+    decode_message,
+    each,
+    encode_message,
+    request,
+)
+from shared.ipp.values import Keyword
 
 MAX_ANSWER_OCTETS: Final = 1024 * 1024
 IPP_PORT: Final = 631
@@ -99,6 +109,24 @@ class IppClient:
         finally:
             await upload.close()
         return _decode(status, answer)
+
+    async def ask_attributes(self, wanted: Sequence[str]) -> tuple[tuple[int, int], Message]:
+        """Ask a printer about itself, in the newest version of IPP that it speaks; names it.
+
+        Raises:
+            NotReachedError, BrokenError, NotIppError: As ``ask``.
+        """
+        for version in ((2, 0), (1, 1)):
+            asked = request(
+                Operation.GET_PRINTER_ATTRIBUTES,
+                self.uri,
+                version=version,
+                attributes=[each("requested-attributes", Keyword, wanted)],
+            )
+            answer = await self.ask(asked)
+            if answer.code != Status.SERVER_ERROR_VERSION_NOT_SUPPORTED:
+                break
+        return version, answer
 
     async def _post_to_known(self, upload: _Upload) -> tuple[int, bytes]:
         """Send; a printer that signs its own certificate is met first, and known from then on."""
