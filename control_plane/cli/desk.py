@@ -162,14 +162,13 @@ def user(desk: Desk, owner: Tenant, name: str) -> User:
         found = users.find_by_username(desk.session, owner, canonical_username(name))
     except ValueError as error:
         raise CommandError(str(error)) from None
-    return only([found] if found else [], "user", name)
+    return there_is(found, "user", name)
 
 
 def printer(desk: Desk, account_id: AccountId, name: str) -> Printer:
     if is_id(name):
         return printers.get_printer(desk.session, account_id, PrinterId(name))
-    found = printers.find_by_name(desk.session, account_id, name)
-    return only([found] if found else [], "printer", name)
+    return there_is(printers.find_by_name(desk.session, account_id, name), "printer", name)
 
 
 def printer_id(desk: Desk, account_id: AccountId, name: str | None) -> PrinterId | None:
@@ -179,8 +178,7 @@ def printer_id(desk: Desk, account_id: AccountId, name: str | None) -> PrinterId
 def site(desk: Desk, account_id: AccountId, name: str) -> Site:
     if is_id(name):
         return sites.get_site(desk.session, account_id, SiteId(name))
-    found = sites.find_by_name(desk.session, account_id, name)
-    return only([found] if found else [], "site", name)
+    return there_is(sites.find_by_name(desk.session, account_id, name), "site", name)
 
 
 def site_id(desk: Desk, account_id: AccountId, name: str | None) -> SiteId | None:
@@ -188,15 +186,13 @@ def site_id(desk: Desk, account_id: AccountId, name: str | None) -> SiteId | Non
 
 
 def queue(desk: Desk, account_id: AccountId, path: str) -> Queue:
-    found = queues.find_by_path(desk.session, account_id, path)
-    return only([found] if found else [], "queue", path)
+    return there_is(queues.find_by_path(desk.session, account_id, path), "queue", path)
 
 
 def group(desk: Desk, account_id: AccountId, name: str) -> Group:
     if is_id(name):
         return groups.get_group(desk.session, account_id, name)
-    found = groups.find_by_name(desk.session, account_id, name)
-    return only([found] if found else [], "group", name)
+    return there_is(groups.find_by_name(desk.session, account_id, name), "group", name)
 
 
 def domain(desk: Desk, owner: Tenant, name: str) -> Domain:
@@ -209,8 +205,7 @@ def reader_id(desk: Desk, account_id: AccountId, name: str | None) -> ReaderId |
         return None
     if is_id(name):
         return readers.get_reader(desk.session, account_id, ReaderId(name)).id
-    found = readers.find_by_name(desk.session, account_id, name)
-    return only([found] if found else [], "reader", name).id
+    return there_is(readers.find_by_name(desk.session, account_id, name), "reader", name).id
 
 
 def gateway(desk: Desk, owner: Tenant, name: str) -> Gateway:
@@ -241,9 +236,13 @@ def wishes(more: Mapping[str, Any] | None = None, **said: Any) -> dict[str, Any]
     return found
 
 
-def only(found: list[T], kind: str, name: str) -> T:
-    if not found:
+def there_is(found: T | None, kind: str, name: str) -> T:
+    if found is None:
         raise CommandError(f"there is no {kind} {name!r}")
+    return found
+
+
+def only(found: list[T], kind: str, name: str) -> T:
     if len(found) > 1:
         raise CommandError(f"there are several {kind}s {name!r}; give the id")
-    return found[0]
+    return there_is(next(iter(found), None), kind, name)
