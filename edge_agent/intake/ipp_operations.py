@@ -139,6 +139,7 @@ _TROUBLES: Final[Mapping[type[Exception], tuple[Status, str]]] = {
 }
 
 _NO_MORE_DOCUMENTS: Final = mark("This job takes no more documents just now.")
+_NOT_IN_LINE: Final = mark("Only a job that waits for nothing but its printer has a place in line.")
 _WHY_NOT: Final[Mapping[Operation, str]] = {
     Operation.SEND_DOCUMENT: _NO_MORE_DOCUMENTS,
     Operation.CLOSE_JOB: _NO_MORE_DOCUMENTS,
@@ -147,6 +148,8 @@ _WHY_NOT: Final[Mapping[Operation, str]] = {
     ),
     Operation.RESUME_JOB: mark("This job is not suspended."),
     Operation.RESTART_JOB: mark("Only a job that is over can be printed again."),
+    Operation.PROMOTE_JOB: _NOT_IN_LINE,
+    Operation.SCHEDULE_JOB_AFTER: _NOT_IN_LINE,
 }
 
 

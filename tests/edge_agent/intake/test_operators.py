@@ -77,9 +77,13 @@ async def test_a_paused_queue_lets_nothing_to_its_printer_until_it_is_resumed(
             told = await site.ipp(Operation.GET_JOB_ATTRIBUTES, job_id=number)
             assert told.job.get_integer("job-state") == JobState.PENDING
             assert told.job.list_keywords("job-state-reasons") == ("printer-stopped",)
+        early = await as_ben(site, Operation.PROMOTE_JOB, job_id=after)
+        assert early.code == Status.CLIENT_ERROR_NOT_POSSIBLE
+        assert "place in line" in early.operation.get_text("status-message")
         await as_ben(site, Operation.RESUME_PRINTER)
         jobs = [await site.jobs.service.get(number) for number in (before, after)]
         assert [job.state for job in jobs] == [JobState.PENDING] * 2
+        assert (await as_ben(site, Operation.PROMOTE_JOB, job_id=after)).code == 0
 
 
 async def test_a_tap_releases_nothing_of_a_paused_pull_queue(tmp_path: Path) -> None:
