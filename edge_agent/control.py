@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent import doctor
@@ -11,7 +11,7 @@ from edge_agent.calls import CallFailedError
 from edge_agent.jobs.errors import IllegalTransitionError, JobNotFoundError
 from edge_agent.jobs.model import Actor, Job
 from edge_agent.output.ipp_identify import identify
-from edge_agent.sync.commands import LATER, CommandRefusedError
+from edge_agent.sync.commands import LATER, Act, CommandRefusedError
 from shared import clock
 from shared.ids import AccountId, JobId, PrinterId, UserId, is_id
 from shared.messages.calls import ReleaseJobs
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 RELEASE_SECONDS: Final = 20.0
 IDENTIFY_ACTIONS: Final = ("sound", "display", "flash")
-
-Act = Callable[[Command], Awaitable[Mapping[str, Any]]]
 
 
 class Control:

@@ -29,6 +29,7 @@ from edge_agent.enrolment import Identity
 from edge_agent.jobs.service import JobService
 from edge_agent.jobs.store import JobStore
 from edge_agent.spool.spool import Spool
+from edge_agent.sync.commands import Act
 from edge_agent.sync.link import Link, LinkParts
 from edge_agent.sync.rehearsal import Rehearsal
 from edge_agent.sync.replica import Replica
@@ -205,18 +206,8 @@ async def a_gateway(
     done: list[str] = []
     forgotten: list[AccountId] = []
 
-    async def act(command: Any) -> Mapping[str, Any]:
-        done.append(command.id)
-        return {"says": "done"}
-
     rehearsal = Rehearsal(state, store, CLOCK, lambda: 7)
     rehearsal.recover()
-    # What it needs of a whole agent to rehearse, and no more.
-    agent: Any = SimpleNamespace(parts=None, rehearsal=rehearsal, primary_now=CLOCK.now)
-    acts = {
-        **dict.fromkeys(CommandKind, act),
-        **{kind: Control(agent).acts()[kind] for kind in REHEARSING},
-    }
 
     async def forget(account_id: AccountId) -> None:
         forgotten.append(account_id)
@@ -234,7 +225,7 @@ async def a_gateway(
         running=Running,
         presence=lambda: {"ok": True},
         audit=lambda event, detail: refused.append((event, detail)),
-        acts=acts,
+        acts=_acts(rehearsal, done),
         rehearsal=rehearsal,
         forget=forget,
         heartbeat_seconds=changes.pop("heartbeat_seconds", 0.5),
@@ -254,3 +245,16 @@ async def a_gateway(
         await asyncio.wait([task, counting], timeout=10)
         await jobs.stop()
         replica.close()
+
+
+def _acts(rehearsal: Rehearsal, done: list[str]) -> Mapping[CommandKind, Act]:
+    """Rehearse as a gateway does; of every other command note that it was carried out."""
+
+    async def act(command: Any) -> Mapping[str, Any]:
+        done.append(command.id)
+        return {"says": "done"}
+
+    # What it needs of a whole agent to rehearse, and no more.
+    agent: Any = SimpleNamespace(parts=None, rehearsal=rehearsal, primary_now=CLOCK.now)
+    rehearsing = {kind: Control(agent).acts()[kind] for kind in REHEARSING}
+    return {**dict.fromkeys(CommandKind, act), **rehearsing}
