@@ -1,4 +1,4 @@
-"""Held jobs cost disk: not start-up, not memory, not the rate of the next ones."""
+"""Held jobs cost disk: not start-up, not memory, not threads, not the rate of the next ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -62,12 +63,40 @@ async def test_a_gateway_with_many_held_jobs_starts_in_seconds(
 
 @pytest.mark.scaled
 @pytest.mark.timeout(600)
+def test_held_jobs_take_neither_memory_nor_threads(
+    tmp_path: Path, proof: Callable[[str], None]
+) -> None:
+    """The same gateway with one held job and with many, each in a program of its own."""
+
+    def look(state: Path, held: int) -> tuple[int, int]:
+        run_alone("accept", state)
+        copy_rows(state / "jobs.db", held)
+        memory, threads = run_alone("held", state).split()
+        return int(memory), int(threads)
+
+    few_bytes, few_threads = look(tmp_path / "few", 1)
+    many_bytes, many_threads = look(tmp_path / "many", HELD)
+    grown = many_bytes - few_bytes
+    proof(f"{HELD} held jobs: {grown >> 10} KiB more memory at its peak, {many_threads} threads")
+    assert many_threads == few_threads
+    assert grown < 48 * 1024 * 1024
+
+
+@pytest.mark.scaled
+@pytest.mark.timeout(600)
 def test_a_very_large_document_takes_constant_memory(
     tmp_path: Path, proof: Callable[[str], None]
 ) -> None:
     """Run by itself, since this process may have been large before."""
+    grown = int(run_alone("large", tmp_path, str(LARGE_BYTES)))
+    proof(f"a document of {LARGE_BYTES >> 20} MB: {grown >> 20} MB more memory at its peak")
+    assert grown < 48 * 1024 * 1024
+
+
+def run_alone(what: str, state: Path, *more: str) -> str:
+    """Run a part of this file as a program; give what it prints."""
     done = subprocess.run(
-        [sys.executable, __file__, str(tmp_path), str(LARGE_BYTES)],
+        [sys.executable, __file__, what, str(state), *more],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -75,9 +104,7 @@ def test_a_very_large_document_takes_constant_memory(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    grown = int(done.stdout)
-    proof(f"a document of {LARGE_BYTES >> 20} MB: {grown >> 20} MB more memory at its peak")
-    assert grown < 48 * 1024 * 1024
+    return done.stdout
 
 
 def peak_bytes() -> int:
@@ -104,7 +131,26 @@ async def receive_large(state: Path, size: int) -> None:
         print(peak_bytes() - before)
 
 
+async def accept_one(state: Path) -> None:
+    async with a_job_service(state) as jobs:
+        await accept(jobs, b"x" * 6000)
+
+
+async def look_at_held(state: Path) -> None:
+    """Start with what is held, take ten more, list some, and tell what that needed."""
+    async with a_job_service(state) as jobs:
+        for _ in range(10):
+            await accept(jobs, b"y" * 6000)
+        held = await jobs.service.list_jobs(a_new_job().account_id, queue_id=PULL, limit=100)
+        assert held
+        print(peak_bytes(), threading.active_count())
+
+
 if __name__ == "__main__":
     import asyncio
 
-    asyncio.run(receive_large(Path(sys.argv[1]), int(sys.argv[2])))
+    part, folder, *rest = sys.argv[1:]
+    if part == "large":
+        asyncio.run(receive_large(Path(folder), int(rest[0])))
+    else:
+        asyncio.run({"accept": accept_one, "held": look_at_held}[part](Path(folder)))
