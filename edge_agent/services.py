@@ -125,6 +125,7 @@ class Catalogue:
             host=setting.host,
             port=515 if setting.port is None else setting.port,
             options=setting.options,
+            state_dir=parts.state_dir,
         )
 
     def _raw(self, setting: ServiceSetting) -> Service:
@@ -135,6 +136,7 @@ class Catalogue:
             audit=parts.audit,
             host=setting.host,
             options=setting.options,
+            state_dir=parts.state_dir,
         )
 
     def _api(self, setting: ServiceSetting) -> Service:

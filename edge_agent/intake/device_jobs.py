@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.intake.access import may_use
@@ -18,6 +19,7 @@ from edge_agent.intake.desk import Audit
 from edge_agent.intake.formats import PJL, SNIFF_BYTES, sniff
 from edge_agent.intake.pjl import FORMATS, PjlJob, PjlReader
 from edge_agent.intake.postscript import PostScriptScan
+from edge_agent.intake.queue_status import QUEUES_FILE, QueueStatus, StatusBoard
 from edge_agent.intake.targets import Directory, Target
 from edge_agent.intake.templates import can_do, from_plain, to_plain
 from edge_agent.jobs import words
@@ -86,12 +88,30 @@ class DeviceIntake:
     """Takes jobs of LPD and raw connections."""
 
     def __init__(
-        self, jobs: JobService, directory: Directory, audit: Audit, rules: UserRules
+        self,
+        jobs: JobService,
+        directory: Directory,
+        audit: Audit,
+        rules: UserRules,
+        state_dir: Path | None,
     ) -> None:
         self.jobs = jobs
+        self._queues_file = state_dir / QUEUES_FILE if state_dir else None
         self._directory = directory
         self._audit = audit
         self._rules = rules
+
+    def status(self, target: Target) -> QueueStatus:
+        """Give the operator's switches as they are on disk: the IPP service sets them."""
+        return StatusBoard(self.jobs.clock, self._queues_file).status(target.queue.id)
+
+    def why_closed(self, target: Target) -> str:
+        """Say why the queue takes nothing just now, in a word; empty where it does."""
+        if target.account.is_closed or target.lacks_printer:
+            return _("closed")
+        if not self.jobs.has_room():
+            return _("full")
+        return "" if self.status(target).is_accepting else _("closed")
 
     async def begin(self, target: Target, protocol: str, source: str) -> DeviceJob:
         """Begin a job whose documents follow.
@@ -242,9 +262,11 @@ class DeviceJob:
             return  # it is over already
 
     def _holds(self, user: UserRecord | None) -> frozenset[Hold]:
-        holds = set[Hold]()
-        if self._operators:
+        holds, status = set[Hold](), self._intake.status(self._target)
+        if self._operators or status.holds_new_jobs:
             holds.add(Hold.NEW)
+        if status.is_paused:
+            holds.add(Hold.PAUSED)
         if user is None:
             holds.add(Hold.QUARANTINE)
         elif self._target.queue.type is QueueType.PULL:

@@ -30,7 +30,7 @@ from edge_agent.intake.ipp_call import (
 from edge_agent.intake.ipp_connection import IPP, HttpAnswer, HttpRequest, IppConnection
 from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.queue_control import QueueControl
-from edge_agent.intake.queue_status import StatusBoard
+from edge_agent.intake.queue_status import QUEUES_FILE, StatusBoard
 from edge_agent.intake.queues import Queues
 from edge_agent.intake.request_rules import check_request, check_version
 from edge_agent.intake.subscriptions import Subscriptions
@@ -81,7 +81,7 @@ class IppServer:
         self._identifier = Identifier(directory, authentication)
         self._hosts = TrustedHosts(trusted_hosts)
         self._authorities: dict[tuple[str, str], str] = {}
-        board = StatusBoard(clock, state_dir / "queues.json" if state_dir else None)
+        board = StatusBoard(clock, state_dir / QUEUES_FILE if state_dir else None)
         queues = Queues(
             clock,
             sorted(ipp_operations.OPERATIONS),

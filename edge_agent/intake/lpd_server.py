@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.intake.access import CLAIMED, Requester, owns
@@ -61,9 +62,10 @@ class LpdServer:
         port: int = 515,
         options: Mapping[str, Any] | None = None,
         limits: IntakeLimits | None = None,
+        state_dir: Path | None = None,
     ) -> None:
         options = options or {}
-        self._intake = DeviceIntake(jobs, directory, audit, UserRules.of(options))
+        self._intake = DeviceIntake(jobs, directory, audit, UserRules.of(options), state_dir)
         self._targets = Targets(directory)
         self._audit = audit
         self._allowed = [ipaddress.ip_network(str(n)) for n in options.get("allow", ())]
@@ -138,9 +140,7 @@ class LpdServer:
     async def _status(self, target: Target) -> bytes:
         """Say how the queue is; whose jobs wait is nobody's business who cannot sign in."""
         count = await self._intake.jobs.count_active(target.queue.id)
-        ready = _("ready") if self._intake.jobs.has_room() else _("full")
-        if target.account.is_closed:
-            ready = _("closed")
+        ready = self._intake.why_closed(target) or _("ready")
         says = _(
             "%(queue)s is %(ready)s, jobs: %(count)s",
             queue=target.queue.path, ready=ready, count=count,
@@ -245,7 +245,7 @@ class _Reception:
         self._control: ControlFile | None = None
 
     async def run(self) -> None:
-        if self._target.account.is_closed or not self._intake.jobs.has_room():
+        if self._intake.why_closed(self._target):
             await self._wire.answer(_NAK)
             return
         await self._wire.answer(_ACK)

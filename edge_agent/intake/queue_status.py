@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from shared.clock import Clock
 from shared.ids import QueueId, is_id
@@ -28,6 +28,9 @@ class Kept:
     holds_new_jobs: bool = False
     operator_message: str = ""
     purged_upto: int = 0  # final jobs up to this number are no longer shown
+
+
+QUEUES_FILE: Final = "queues.json"
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.intake.desk import Audit
@@ -38,8 +39,10 @@ class RawServer:
         host: str = "127.0.0.1",
         options: Mapping[str, Any] | None = None,
         limits: IntakeLimits | None = None,
+        state_dir: Path | None = None,
     ) -> None:
-        self._intake = DeviceIntake(jobs, directory, audit, UserRules.of(options or {}))
+        rules = UserRules.of(options or {})
+        self._intake = DeviceIntake(jobs, directory, audit, rules, state_dir)
         self._targets = Targets(directory)
         self._host = host
         self._limits = limits or IntakeLimits()
@@ -106,10 +109,14 @@ class RawServer:
             self._troubles.pop(port, None)
             self._servers[port] = server
 
-    async def _wait_for_room(self) -> None:
+    async def _open_target(self, reader: asyncio.StreamReader, port: int) -> Target | None:
+        """Give the port's queue once it takes jobs; None where nobody waits for that any more."""
         while True:
-            if self._intake.jobs.has_room():
-                return
+            target = self._target(port)
+            if target is None or reader.at_eof() or reader.exception() is not None:
+                return None
+            if not self._intake.why_closed(target):
+                return target
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _target(self, port: int) -> Target | None:
@@ -124,11 +131,11 @@ class RawServer:
         source: str,
         port: int,
     ) -> None:
-        target = self._target(port)
+        # Nothing is read while there is no room, or the operator takes no jobs: the client waits,
+        # as it would for paper.
+        target = await self._open_target(reader, port)
         if target is None:
             return
-        # Nothing is read while there is no room: the client waits, as it would for paper.
-        await self._wait_for_room()
         chunks = until_closed(reader, self._limits)
         try:
             first = await anext(chunks, b"")

@@ -25,7 +25,7 @@ from edge_agent.intake.ipp_body import IppBody
 from edge_agent.intake.ipp_call import BodyCutShortError
 from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.postscript import PostScriptScan
-from edge_agent.intake.queue_status import StatusBoard
+from edge_agent.intake.queue_status import QUEUES_FILE, StatusBoard
 from edge_agent.intake.targets import Directory
 from edge_agent.intake.upload_rules import (
     Admitted,
@@ -94,7 +94,7 @@ class UploadDoor:
         self._host, self._port = host, port
         self._hosts = TrustedHosts(trusted_hosts)
         self._limits = limits or IntakeLimits()
-        self._queues_file = state_dir / "queues.json" if state_dir else None
+        self._queues_file = state_dir / QUEUES_FILE if state_dir else None
         self._open: HttpPort | None = None
 
     @property

@@ -33,6 +33,7 @@ async def an_lpd_site(
             port=0,
             options=options,
             limits=limits,
+            state_dir=folder,
         )
         await server.start()
         try:
@@ -55,6 +56,7 @@ async def a_raw_site(
             audit=site.audit,
             options=options,
             limits=limits,
+            state_dir=folder,
         )
         await server.start()
         assert server.ports == [port]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_agent.intake.limits import IntakeLimits
+from edge_agent.intake.lpd_server import LpdServer
+from edge_agent.intake.queue_status import QUEUES_FILE, StatusBoard
 from edge_agent.jobs.model import Job
 from shared.job_states import Hold, JobState
 from tests.support.device_ports import Lpd, a_job_within, a_raw_site, an_lpd_site, no_job_within
@@ -159,3 +162,88 @@ async def test_a_title_names_its_person_where_the_rule_says_so(
         (job,) = await all_jobs(site)
         assert job.holds == {hold}
         assert job.title == title
+
+
+async def by_lpd(server: LpdServer, queue: str) -> list[bytes]:
+    """Send a job as far as it is taken; give the answers."""
+    client = await Lpd.connect(server)
+    answers = [await client.say(f"\x02{queue}\n".encode())]
+    if answers == [b"\0"]:
+        answers.append(await client.file(2, "cfA001pc", CONTROL))
+        answers.append(await client.file(3, "dfA001pc", PDF))
+    client.close()
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("switch", "hold"),
+    [({"is_paused": True}, Hold.PAUSED), ({"holds_new_jobs": True}, Hold.NEW), ({}, None)],
+    ids=["paused", "held on create", "as it was"],
+)
+async def test_what_the_operator_set_holds_for_lpd_too(
+    tmp_path: Path, switch: dict[str, bool], hold: Hold | None
+) -> None:
+    async with an_lpd_site(tmp_path) as (site, server):
+        board = StatusBoard(site.jobs.service.clock, tmp_path / QUEUES_FILE)
+        await board.change(site.people.direct.id, **switch)
+        assert await by_lpd(server, "direct") == [b"\0"] * 3
+        (job,) = await all_jobs(site)
+        assert job.holds == ({hold} if hold else frozenset())
+        assert (job.state is JobState.PENDING) is (hold is None)
+
+
+@pytest.mark.parametrize("why", ["disabled", "shut down", "no printer"])
+async def test_a_queue_that_takes_nothing_takes_nothing_by_lpd(tmp_path: Path, why: str) -> None:
+    async with an_lpd_site(tmp_path) as (site, server):
+        board = StatusBoard(site.jobs.service.clock, tmp_path / QUEUES_FILE)
+        direct, stream = site.people.direct, site.people.alder.stream
+        if why == "no printer":
+            site.people.feed.put(stream, replace(direct, printer_id=None))
+        else:
+            switch = {"is_shut_down": True} if why == "shut down" else {"is_accepting": False}
+            await board.change(direct.id, **switch)
+        assert await by_lpd(server, "direct") == [b"\1"]
+        site.people.feed.put(stream, direct)
+        await board.change(direct.id, is_accepting=True, is_shut_down=False)
+        assert await by_lpd(server, "direct") == [b"\0"] * 3
+
+
+async def test_a_raw_port_of_a_disabled_queue_waits_until_it_is_enabled(tmp_path: Path) -> None:
+    async with a_raw_site(tmp_path) as (site, port):
+        board = StatusBoard(site.jobs.service.clock, tmp_path / QUEUES_FILE)
+        await board.change(site.people.pull.id, is_accepting=False)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(PDF)
+        await writer.drain()
+        await asyncio.sleep(0.5)
+        assert await all_jobs(site) == []
+        await board.change(site.people.pull.id, is_accepting=True)
+        writer.close()
+        job = await a_job_within(site, seconds=15)
+        assert await documents_of(site.jobs, job.id) == [PDF]
+
+
+async def test_who_has_gone_again_holds_no_place_beyond_the_cap(tmp_path: Path) -> None:
+    """Each has left a document to be read once there is room; the sixth is refused."""
+    limits = IntakeLimits(connections=5)
+    async with a_raw_site(tmp_path, limits=limits) as (site, port):
+        rooms = [False]
+        site.jobs.service.spool.has_room = lambda: rooms[0]  # type: ignore[method-assign]
+        for _ in range(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(PDF)
+            writer.close()
+            await writer.wait_closed()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await is_cut_off(reader)
+        writer.close()
+        rooms[0] = True
+        await whole_jobs(site, 5)
+        assert {job.size_bytes for job in await all_jobs(site)} == {len(PDF)}
+
+
+async def whole_jobs(site: IntakeSite, jobs: int) -> None:
+    """Wait for so many jobs that have come whole."""
+    async with asyncio.timeout(30):
+        while sum(Hold.INCOMING not in job.holds for job in await all_jobs(site)) < jobs:
+            await asyncio.sleep(0.02)
