@@ -24,6 +24,8 @@ Body = bytes | AsyncIterator[bytes]
 
 # Asked when the document is on disk: why the operator must look at the job first, or nothing.
 Judge = Callable[[], str]
+# Asked then, too: what the operator has set since the document began to come.
+HoldsNow = Callable[[], frozenset[Hold]]
 
 
 class Receiver:
@@ -47,10 +49,13 @@ class Receiver:
         body: Body,
         began_at: float | None,
         judge: Judge | None = None,
+        holds_now: HoldsNow | None = None,
     ) -> Job:
         began = self._clock.monotonic() if began_at is None else began_at
         job_id, document_id = new.id or JobId(new_id()), DocumentId(new_id())
         sealed = await self._spool.receive(new.account_id, job_id, document_id, 1, body)
+        if holds_now is not None:
+            new = replace(new, holds=new.holds | holds_now())
         if judge is not None and (remark := judge()):
             says = " ".join(filter(None, (new.message, remark)))
             new = replace(new, holds=new.holds | {Hold.NEW}, message=says)

@@ -15,7 +15,7 @@ from edge_agent.jobs.errors import DocumentGoneError, IllegalTransitionError, Jo
 from edge_agent.jobs.incoming import Incoming
 from edge_agent.jobs.listeners import Listeners
 from edge_agent.jobs.model import Actor, Document, Job, NewJob
-from edge_agent.jobs.receiving import Body, Judge, Receiver
+from edge_agent.jobs.receiving import Body, HoldsNow, Judge, Receiver
 from edge_agent.jobs.recovery import recover
 from edge_agent.jobs.releasing import Release
 from edge_agent.jobs.retention import Retention
@@ -74,21 +74,29 @@ class JobService:
         body: Body,
         began_at: float | None = None,
         judge: Judge | None = None,
+        holds_now: HoldsNow | None = None,
     ) -> Job:
         """Take a job with its one document (Print-Job, LPD, raw); on disk when this returns.
 
         ``body`` is the document as it came, decompressed; an exception raised by it aborts the
         job and leaves nothing (that is how a caller reports a body shorter than promised).
         ``began_at`` is ``Clock.monotonic()`` of the request's first byte. ``judge`` is asked once
-        the document is on disk: a sentence from it holds the job for the operator. A job without
-        holds is pending and goes to ``new.printer_id``.
+        the document is on disk: a sentence from it holds the job for the operator; ``holds_now``
+        is asked then, too, for what the operator has set meanwhile. A job without holds is
+        pending and goes to ``new.printer_id``.
 
         Raises:
             SpoolFullError: No room; answer 'server-error-temporary-error'.
             JobExistsError: ``new.id`` is a job already.
         """
         job = await self._receiver.accept(
-            new, format=format, name=name, body=body, began_at=began_at, judge=judge
+            new,
+            format=format,
+            name=name,
+            body=body,
+            began_at=began_at,
+            judge=judge,
+            holds_now=holds_now,
         )
         self.counting.expect(job)
         return job

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from edge_agent.intake.attributes import boolean, integer, keyword, name
+from shared.ipp.build import request
+from shared.ipp.decode import decode_message
+from shared.ipp.encode import encode_message
 from shared.ipp.enums import Operation, Status
 from shared.ipp.message import Attribute, Group, Message
 from shared.ipp.tags import Tag
 from shared.ipp.values import OutOfBand
+from shared.job_states import Hold
 from tests.support.intake import PASSWORD, IntakeSite, an_intake_site
-from tests.support.jobs import documents_of
+from tests.support.jobs import documents_of, until
 
 
 async def ask(
@@ -95,3 +101,31 @@ async def test_a_name_changes_only_where_the_request_says_so(
         only = keyword("requested-attributes", "document-name")
         told = await ask(site, Operation.GET_DOCUMENT_ATTRIBUTES, number, which, only)
         assert told.group(Tag.DOCUMENT).get_text("document-name") == called
+
+
+@pytest.mark.parametrize(
+    ("switch", "hold"),
+    [({"is_paused": True}, Hold.PAUSED), ({"holds_new_jobs": True}, Hold.NEW), ({}, None)],
+    ids=["paused", "held on create", "as it was"],
+)
+async def test_what_the_operator_sets_counts_for_a_document_that_is_coming(
+    tmp_path: Path, switch: dict[str, bool], hold: Hold | None
+) -> None:
+    async with an_intake_site(tmp_path) as site:
+        message = encode_message(request(Operation.PRINT_JOB, site.uri("direct"), user="ada"))
+        begun = asyncio.Event()
+
+        async def body() -> AsyncIterator[bytes]:
+            yield message + b"%PDF a page"
+            await begun.wait()
+            yield b" and another"
+
+        sending = asyncio.create_task(site.post("/ipp/print/direct", body()))
+        await until(lambda: int(site.server.health().figures["requests"]) == 1, 15)
+        direct = site.people.direct.id
+        await site.server.desk.queues.change(direct, **switch)
+        begun.set()
+        _, answer = await asyncio.wait_for(sending, 20)
+        assert decode_message(answer)[0].code == Status.SUCCESSFUL_OK
+        (job,) = await site.jobs.service.list_jobs(site.people.alder.id)
+        assert job.holds == ({hold} if hold else frozenset())
