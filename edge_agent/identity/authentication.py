@@ -244,6 +244,8 @@ class Authentication:
         attempt = Attempt(call.account_id, user.username, device, _version(user.pin_hash))
         code = secrets.read_sign_in_code(call.pin)
         answer = await self._verify(attempt, user, user.pin_hash, call.pin, code=code)
+        if answer.reason == "wrong-password":
+            answer = replace(answer, says=_("The PIN is not right."))
         return replace(answer, card_id=holder.card.id)
 
     async def _verify(

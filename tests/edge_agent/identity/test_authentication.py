@@ -100,7 +100,8 @@ async def test_a_person_who_is_switched_off_is_refused(door: Door) -> None:
 async def test_where_the_account_wants_it_a_card_needs_its_pin(door: Door) -> None:
     door.people.change_account(door.people.alder, card_needs_pin=True)
     assert (await door.card(ADAS_CARD)).reason == "pin-needed"
-    assert (await door.card(ADAS_CARD, pin="000000")).reason == "wrong-password"
+    refused = await door.card(ADAS_CARD, pin="000000")
+    assert (refused.reason, refused.says) == ("wrong-password", "The PIN is not right.")
     assert (await door.card(ADAS_CARD, pin=PIN)).ok
 
 
