@@ -262,11 +262,9 @@ class DeviceJob:
             return  # it is over already
 
     def _holds(self, user: UserRecord | None) -> frozenset[Hold]:
-        holds, status = set[Hold](), self._intake.status(self._target)
-        if self._operators or status.holds_new_jobs:
+        holds = set(self._intake.status(self._target).holds)
+        if self._operators:
             holds.add(Hold.NEW)
-        if status.is_paused:
-            holds.add(Hold.PAUSED)
         if user is None:
             holds.add(Hold.QUARANTINE)
         elif self._target.queue.type is QueueType.PULL:

@@ -115,7 +115,7 @@ def read_order(desk: Desk, call: IppCall) -> Order:
         holds.add(Hold.OWNER)
     if ticket.is_held_by_sender:
         holds.add(Hold.SENDER)
-    holds |= operator_holds(desk, call)
+    holds |= desk.queues.status(queue.id).holds
     title = asked.find_text("job-name") or asked.find_text("document-name") or _("Untitled")
     new = NewJob(
         account_id=target.account.id,
@@ -135,13 +135,6 @@ def read_order(desk: Desk, call: IppCall) -> Order:
         message=ticket.describe_unsupported(),
     )
     return Order(new, ticket)
-
-
-def operator_holds(desk: Desk, call: IppCall) -> frozenset[Hold]:
-    """Why a new job of the queue is held by what its operator has set."""
-    status = desk.queues.status(call.target.queue.id)
-    found = ((Hold.NEW, status.holds_new_jobs), (Hold.PAUSED, status.is_paused))
-    return frozenset(hold for hold, applies in found if applies)
 
 
 def check_document(desk: Desk, call: IppCall) -> str:

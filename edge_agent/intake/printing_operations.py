@@ -11,7 +11,6 @@ from edge_agent.intake.job_creation import (
     check_document,
     check_may_print,
     open_document,
-    operator_holds,
     read_order,
 )
 from edge_agent.intake.postscript import PostScriptScan
@@ -38,7 +37,7 @@ async def print_job(desk: Desk, call: IppCall) -> Message:
         body=scan.look(body),
         began_at=call.began_at,
         judge=scan.remark,
-        holds_now=lambda: operator_holds(desk, call),
+        holds_now=lambda: desk.queues.status(call.target.queue.id).holds,
     )
     desk.note_postscript(call, job, scan)
     return _created(call, job, order)

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from shared.clock import Clock
 from shared.ids import QueueId, is_id
 from shared.ipp.enums import PrinterState
+from shared.job_states import Hold
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,12 @@ class QueueStatus:
     @property
     def holds_new_jobs(self) -> bool:
         return self.kept.holds_new_jobs
+
+    @property
+    def holds(self) -> frozenset[Hold]:
+        """Why a new job is held by what the operator has set, whichever way it comes in."""
+        found = ((Hold.NEW, self.holds_new_jobs), (Hold.PAUSED, self.is_paused))
+        return frozenset(hold for hold, applies in found if applies)
 
     @property
     def operator_message(self) -> str:

@@ -25,7 +25,7 @@ from edge_agent.intake.ipp_body import IppBody
 from edge_agent.intake.ipp_call import BodyCutShortError
 from edge_agent.intake.limits import IntakeLimits
 from edge_agent.intake.postscript import PostScriptScan
-from edge_agent.intake.queue_status import QUEUES_FILE, StatusBoard
+from edge_agent.intake.queue_status import QUEUES_FILE, QueueStatus, StatusBoard
 from edge_agent.intake.targets import Directory
 from edge_agent.intake.upload_rules import (
     Admitted,
@@ -188,7 +188,7 @@ class UploadDoor:
         self, request: web.BaseRequest, connection: HttpConnection, admitted: Admitted
     ) -> Job:
         ticket = admitted.ticket
-        status = StatusBoard(self._clock, self._queues_file).status(admitted.queue.id)
+        status = self._status(admitted)
         check_place(admitted.queue, status, has_room=self._jobs.has_room())
         if (request.content_length or 0) > ticket.max_bytes:
             raise too_large()
@@ -212,11 +212,16 @@ class UploadDoor:
                 body=scan.look(joined(first, chunks)),
                 began_at=connection.began_at,
                 judge=scan.remark,
+                holds_now=lambda: self._status(admitted).holds,
             )
         except JobExistsError:
             raise used() from None
         except SpoolFullError:
             raise no_room() from None
+
+    def _status(self, admitted: Admitted) -> QueueStatus:
+        """Give the operator's switches as they are on disk: the IPP service sets them."""
+        return StatusBoard(self._clock, self._queues_file).status(admitted.queue.id)
 
     def _note(
         self, connection: HttpConnection, admitted: Admitted | None, refusal: UploadRefusedError

@@ -99,11 +99,7 @@ def check_place(queue: QueueRecord, status: QueueStatus, *, has_room: bool) -> N
 def new_job(admitted: Admitted, status: QueueStatus, source: str) -> NewJob:
     account, queue, ticket = admitted.account, admitted.queue, admitted.ticket
     is_pull = queue.type is QueueType.PULL
-    holds = {
-        Hold.OWNER: is_pull,
-        Hold.NEW: status.holds_new_jobs,
-        Hold.PAUSED: status.is_paused,
-    }
+    holds = status.holds | {Hold.OWNER} if is_pull else status.holds
     wanted = read_ticket((), GENERIC, queue.ticket_defaults)
     return NewJob(
         id=ticket.job_id,
@@ -114,7 +110,7 @@ def new_job(admitted: Admitted, status: QueueStatus, source: str) -> NewJob:
         owner_id=admitted.user.id,
         claimed_name=None,
         source=Source("web", source, ""),
-        holds=frozenset(hold for hold, is_set in holds.items() if is_set),
+        holds=holds,
         printer_id=None if is_pull else queue.printer_id,
         retention_seconds=queue.retention_seconds or account.retention_seconds,
         ticket=wanted.values,

@@ -90,14 +90,9 @@ class JobService:
             JobExistsError: ``new.id`` is a job already.
         """
         job = await self._receiver.accept(
-            new,
-            format=format,
-            name=name,
-            body=body,
-            began_at=began_at,
-            judge=judge,
-            holds_now=holds_now,
-        )
+            new, format=format, name=name, body=body,
+            began_at=began_at, judge=judge, holds_now=holds_now,
+        )  # fmt: skip
         self.counting.expect(job)
         return job
 

@@ -164,6 +164,25 @@ async def test_a_queue_that_its_operator_closed_takes_no_uploads(
     assert (await site.put(PDF, ticket))[0] == 201
 
 
+@pytest.mark.parametrize(
+    ("switch", "holds"),
+    [({"is_paused": True}, {Hold.PAUSED}), ({"holds_new_jobs": True}, {Hold.NEW}), ({}, set())],
+    ids=["paused", "held on create", "as it was"],
+)
+async def test_what_the_operator_sets_counts_for_an_upload_that_is_coming(
+    site: DoorSite, tmp_path: Path, switch: dict[str, bool], holds: set[Hold]
+) -> None:
+    ticket = site.ticket(queue_id=site.people.direct.id)
+    before = set(files_under(tmp_path / "spool"))
+    big = PDF + b"x" * 1_000_000
+    sending = asyncio.create_task(site.put(big, site.sealed(ticket), "--limit-rate", "300k"))
+    await until(lambda: set(files_under(tmp_path / "spool")) != before)
+    (tmp_path / "queues.json").write_text(json.dumps({site.people.direct.id: switch}))
+    assert not sending.done()
+    assert (await asyncio.wait_for(sending, 60))[0] == 201
+    assert (await site.jobs.service.get(ticket.job_id)).holds == holds
+
+
 async def test_more_than_the_ticket_allows_does_not_come_in(site: DoorSite, tmp_path: Path) -> None:
     ticket, file = site.ticket(max_bytes=len(PDF) - 1), tmp_path / "document"
     file.write_bytes(PDF)
